@@ -1,0 +1,88 @@
+package crypto
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Limits of every CBOR document. The caller's own bounds (a transaction is at most 256 KiB, say) come first.
+const (
+	MaxCBORBytes    = 8 << 20 // whole document
+	MaxCBORDepth    = 64      // nested arrays and maps
+	MaxCBORElements = 16384   // elements of one array, pairs of one map
+)
+
+// Built once, never changed.
+var (
+	cborEncoder = mustEncoder()
+	cborDecoder = mustDecoder()
+)
+
+func mustEncoder() cbor.EncMode {
+	opts := cbor.CoreDetEncOptions()
+	opts.TagsMd = cbor.TagsForbidden
+	// A nil and an empty slice are the same fact, so they get the same bytes.
+	opts.NilContainers = cbor.NilContainerAsEmpty
+	mode, err := opts.EncMode()
+	if err != nil {
+		panic(fmt.Sprintf("crypto: CBOR encoder options: %v", err))
+	}
+	return mode
+}
+
+func mustDecoder() cbor.DecMode {
+	mode, err := cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		UTF8:              cbor.UTF8RejectInvalid,
+		MaxNestedLevels:   MaxCBORDepth,
+		MaxArrayElements:  MaxCBORElements,
+		MaxMapPairs:       MaxCBORElements,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+	}.DecMode()
+	if err != nil {
+		panic(fmt.Sprintf("crypto: CBOR decoder options: %v", err))
+	}
+	return mode
+}
+
+// Marshal encodes v as deterministic CBOR (RFC 8949, section 4.2.1) within the limits above. Nil slices and maps are
+// written as empty ones. Floats, tags and values that exceed a limit are refused with kind ErrEncoding or ErrTooLarge:
+// what Marshal returns, [Unmarshal] accepts.
+func Marshal(v any) ([]byte, error) {
+	data, err := cborEncoder.Marshal(v)
+	if err != nil {
+		return nil, refuse(ErrEncoding, "encoding %T: %v", v, err)
+	}
+	if err := scanCBOR(data); err != nil {
+		return nil, fmt.Errorf("encoding %T: %w", v, err)
+	}
+	return data, nil
+}
+
+// Unmarshal decodes data into the zero value that v points to, and only if data is exactly the bytes that [Marshal]
+// makes of the result: no other spelling, no unknown or duplicate field, no float, tag or indefinite length, nothing
+// after the end. The error is of kind ErrEncoding or ErrTooLarge; v is then in an undefined state.
+func Unmarshal(data []byte, v any) error {
+	// The scan costs no allocation, so hostile input is refused before anything is built from it.
+	if err := scanCBOR(data); err != nil {
+		return err
+	}
+	if err := cborDecoder.Unmarshal(data, v); err != nil {
+		return refuse(ErrEncoding, "decoding %T: %v", v, err)
+	}
+	// Catches what is canonical CBOR but not the canonical form of this type: null for a number, a short byte
+	// string for an array, an explicit zero for an omitted field.
+	again, err := cborEncoder.Marshal(v)
+	if err != nil {
+		return refuse(ErrEncoding, "re-encoding %T: %v", v, err)
+	}
+	if !bytes.Equal(again, data) {
+		return refuse(ErrEncoding, "%d bytes are not the canonical form of the %T they decode to", len(data), v)
+	}
+	return nil
+}
