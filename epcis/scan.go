@@ -1,0 +1,430 @@
+package epcis
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Limits of every JSON text this package reads.
+const (
+	MaxDocumentBytes = 10 << 20 // whole text
+	MaxDepth         = 64       // nested arrays and objects
+	maxNumberBytes   = 64       // literal of a number
+	maxValues        = 1 << 20  // values and members in one text; keeps memory within a small multiple of the text
+	maxMembers       = 4096     // members of one object
+	maxBareNames     = 16       // members up to which duplicates are found by comparing
+)
+
+// ParseValue reads one JSON text (RFC 8259) strictly: UTF-8 without surrogates, no duplicate names, nothing after the
+// end, all limits of this package. The error is a [Faults] with one fault of kind FaultSyntax or FaultTooLarge.
+func ParseValue(data []byte) (Value, error) {
+	if len(data) > MaxDocumentBytes {
+		return Value{}, Faults{{Kind: FaultTooLarge, Expected: "at most " + strconv.Itoa(MaxDocumentBytes) + " bytes",
+			Actual: strconv.Itoa(len(data)) + " bytes", Detail: "the document is too large; send its events in several documents"}}
+	}
+	s := scanner{text: string(data)}
+	s.skipByteOrderMark()
+	s.countAhead()
+	v := s.value(nil, 0)
+	if s.fault == nil {
+		s.space()
+		if s.pos < len(s.text) {
+			s.fail(nil, FaultSyntax, "text follows the end of the document")
+		}
+	}
+	if s.fault != nil {
+		return Value{}, Faults{*s.fault}
+	}
+	return v, nil
+}
+
+// scanner reads strict JSON. A first pass counts the commas of every container, so that the second can allocate each
+// once, at its exact size: growing would cost several times the memory, which a hostile text would make the most of.
+type scanner struct {
+	text   string
+	pos    int
+	values int      // made so far
+	sizes  []uint32 // commas of the containers that are still to be opened, in the order of opening
+	fault  *Fault
+}
+
+// countAhead fills sizes. It judges nothing: what it miscounts in a malformed text only misleads an allocation, which
+// [scanner.capacity] bounds.
+func (s *scanner) countAhead() {
+	var open [MaxDepth]int // indexes of the open containers
+	depth, inText := 0, false
+	for i := 0; i < len(s.text); i++ {
+		switch c := s.text[i]; {
+		case inText:
+			if c == '\\' {
+				i++
+			}
+			inText = c != '"'
+		case c == '"':
+			inText = true
+		case c == '[' || c == '{':
+			if depth == MaxDepth || len(s.sizes) == maxValues {
+				return
+			}
+			open[depth] = len(s.sizes)
+			depth++
+			s.sizes = append(s.sizes, 0)
+		case c == ']' || c == '}':
+			depth = max(depth-1, 0)
+		case c == ',' && depth > 0:
+			s.sizes[open[depth-1]]++
+		}
+	}
+}
+
+// capacity returns how many elements the container just opened will have: at most what the rest of the text can hold.
+func (s *scanner) capacity() int {
+	if len(s.sizes) == 0 {
+		return 0
+	}
+	n := int(s.sizes[0]) + 1
+	s.sizes = s.sizes[1:]
+	return min(n, (len(s.text)-s.pos)/2+1)
+}
+
+// path is the way to the value being read, innermost first; it is rendered only when there is a fault.
+type path struct {
+	up    *path
+	name  string
+	index int // used if name is ""; -1 for a member named ""
+}
+
+func (p *path) field(name string) *path {
+	if name == "" {
+		return &path{up: p, index: -1}
+	}
+	return &path{up: p, name: name}
+}
+
+func (p *path) at(i int) *path { return &path{up: p, index: i} }
+
+// pointer renders the path as RFC 6901.
+func (p *path) pointer() string {
+	if p == nil {
+		return ""
+	}
+	switch {
+	case p.name != "":
+		return p.up.pointer() + "/" + escapePointer(p.name)
+	case p.index < 0:
+		return p.up.pointer() + "/"
+	}
+	return p.up.pointer() + "/" + strconv.Itoa(p.index)
+}
+
+func escapePointer(name string) string {
+	if strings.ContainsAny(name, "~/") {
+		name = strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+	}
+	return name
+}
+
+// fail records the first fault; later ones are consequences.
+func (s *scanner) fail(p *path, kind Kind, detail string) {
+	if s.fault != nil {
+		return
+	}
+	line := 1 + strings.Count(s.text[:s.pos], "\n")
+	s.fault = &Fault{Pointer: p.pointer(), Kind: kind, Detail: detail,
+		Actual: shorten(strings.ToValidUTF8(s.text[s.pos:min(len(s.text), s.pos+24)], "\uFFFD"))}
+	s.fault.Detail += " at line " + strconv.Itoa(line)
+}
+
+func (s *scanner) skipByteOrderMark() { s.text = strings.TrimPrefix(s.text, "\uFEFF") }
+
+func (s *scanner) space() {
+	for s.pos < len(s.text) {
+		switch s.text[s.pos] {
+		case ' ', '\t', '\n', '\r':
+			s.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next byte that is no space; 0 at the end.
+func (s *scanner) peek() byte {
+	s.space()
+	if s.pos < len(s.text) {
+		return s.text[s.pos]
+	}
+	return 0
+}
+
+func (s *scanner) value(p *path, depth int) Value {
+	if s.values++; s.values > maxValues {
+		s.fail(p, FaultTooLarge, "the document holds too many values")
+		return Value{}
+	}
+	switch c := s.peek(); {
+	case c == '{' || c == '[':
+		if depth >= MaxDepth {
+			s.fail(p, FaultTooLarge, "arrays and objects nest deeper than "+strconv.Itoa(MaxDepth))
+			return Value{}
+		}
+		if c == '{' {
+			return s.object(p, depth+1)
+		}
+		return s.array(p, depth+1)
+	case c == '"':
+		text := s.string(p)
+		return Value{kind: Text, text: text}
+	case c == '-' || c >= '0' && c <= '9':
+		return s.number(p)
+	}
+	return s.word(p)
+}
+
+func (s *scanner) word(p *path) Value {
+	rest := s.text[s.pos:]
+	for _, w := range [...]struct {
+		text string
+		kind ValueKind
+	}{{"true", True}, {"false", False}, {"null", Null}} {
+		if strings.HasPrefix(rest, w.text) {
+			s.pos += len(w.text)
+			return Value{kind: w.kind}
+		}
+	}
+	if rest == "" {
+		s.fail(p, FaultSyntax, "the document ends where a value belongs")
+	} else {
+		s.fail(p, FaultSyntax, "this is no JSON value")
+	}
+	return Value{}
+}
+
+func (s *scanner) array(p *path, depth int) Value {
+	s.pos++ // '['
+	size := s.capacity()
+	if s.peek() == ']' {
+		s.pos++
+		return Value{kind: List}
+	}
+	list := make([]Value, 0, size)
+	for i := 0; ; i++ {
+		// The path lives on this frame: it is only read while a child is being scanned.
+		here := path{up: p, index: i}
+		v := s.value(&here, depth)
+		if s.fault != nil {
+			return Value{}
+		}
+		list = append(list, v)
+		switch s.peek() {
+		case ',':
+			s.pos++
+		case ']':
+			s.pos++
+			return Value{kind: List, node: &node{list: list}}
+		default:
+			s.fail(p, FaultSyntax, "a comma or ] belongs here")
+			return Value{}
+		}
+	}
+}
+
+func (s *scanner) object(p *path, depth int) Value {
+	s.pos++ // '{'
+	size := s.capacity()
+	if s.peek() == '}' {
+		s.pos++
+		return Value{kind: Object}
+	}
+	members := make([]Member, 0, min(size, maxMembers))
+	for {
+		if s.peek() != '"' {
+			s.fail(p, FaultSyntax, "a quoted name belongs here")
+			return Value{}
+		}
+		name := s.string(p)
+		if s.fault == nil && s.peek() != ':' {
+			s.fail(p, FaultSyntax, "a colon belongs here")
+		}
+		if s.fault != nil {
+			return Value{}
+		}
+		s.pos++
+		here := path{up: p, name: name, index: -1}
+		v := s.value(&here, depth)
+		if s.fault != nil {
+			return Value{}
+		}
+		members = append(members, Member{Name: name, Value: v})
+		switch s.peek() {
+		case ',':
+			s.pos++
+		case '}':
+			s.pos++
+			s.checkNames(p, members)
+			return Value{kind: Object, node: &node{members: members}}
+		default:
+			s.fail(p, FaultSyntax, "a comma or } belongs here")
+			return Value{}
+		}
+	}
+}
+
+// checkNames refuses duplicate names: which of two values counts is a matter of taste, and taste differs.
+func (s *scanner) checkNames(p *path, members []Member) {
+	if len(members) > maxMembers {
+		s.fail(p, FaultTooLarge, "an object has more than "+strconv.Itoa(maxMembers)+" members")
+		return
+	}
+	if len(members) <= maxBareNames {
+		for i := range members {
+			for j := range i {
+				if members[i].Name == members[j].Name {
+					s.fail(p.field(members[i].Name), FaultSyntax, "the name occurs twice in its object, which ends")
+					return
+				}
+			}
+		}
+		return
+	}
+	seen := make(map[string]struct{}, len(members))
+	for _, m := range members {
+		if _, twice := seen[m.Name]; twice {
+			s.fail(p.field(m.Name), FaultSyntax, "the name occurs twice in its object, which ends")
+			return
+		}
+		seen[m.Name] = struct{}{}
+	}
+}
+
+func (s *scanner) number(p *path) Value {
+	start := s.pos
+	for s.pos < len(s.text) && strings.IndexByte("+-.0123456789eE", s.text[s.pos]) >= 0 {
+		s.pos++
+	}
+	literal := s.text[start:s.pos]
+	if len(literal) > maxNumberBytes {
+		s.pos = start
+		s.fail(p, FaultTooLarge, "a number is longer than "+strconv.Itoa(maxNumberBytes)+" characters")
+		return Value{}
+	}
+	if _, ok := splitNumber(literal); !ok {
+		s.pos = start
+		s.fail(p, FaultSyntax, "this is no JSON number")
+		return Value{}
+	}
+	return Value{kind: Number, text: literal}
+}
+
+// string reads a quoted text. Without escapes it is a part of the document itself.
+func (s *scanner) string(p *path) string {
+	s.pos++ // '"'
+	start := s.pos
+	for s.pos < len(s.text) {
+		switch c := s.text[s.pos]; {
+		case c == '"':
+			text := s.text[start:s.pos]
+			s.pos++
+			return text
+		case c == '\\':
+			return s.escaped(p, start)
+		case c < 0x20:
+			s.fail(p, FaultSyntax, "a control character stands in a text; escape it")
+			return ""
+		case c < utf8.RuneSelf:
+			s.pos++
+		default:
+			if !s.rune(p) {
+				return ""
+			}
+		}
+	}
+	s.fail(p, FaultSyntax, "the document ends inside a text")
+	return ""
+}
+
+// rune steps over one rune of valid UTF-8.
+func (s *scanner) rune(p *path) bool {
+	r, size := utf8.DecodeRuneInString(s.text[s.pos:])
+	if r == utf8.RuneError && size == 1 {
+		s.fail(p, FaultSyntax, "the text is not valid UTF-8")
+		return false
+	}
+	s.pos += size
+	return true
+}
+
+// escaped continues string at the first escape of a text that began at start.
+func (s *scanner) escaped(p *path, start int) string {
+	var b strings.Builder
+	b.WriteString(s.text[start:s.pos])
+	for s.pos < len(s.text) {
+		plain := s.pos
+		switch c := s.text[s.pos]; {
+		case c == '"':
+			s.pos++
+			return b.String()
+		case c == '\\':
+			r, ok := s.escape(p)
+			if !ok {
+				return ""
+			}
+			b.WriteRune(r)
+			continue
+		case c < 0x20:
+			s.fail(p, FaultSyntax, "a control character stands in a text; escape it")
+			return ""
+		case c < utf8.RuneSelf:
+			s.pos++
+		default:
+			if !s.rune(p) {
+				return ""
+			}
+		}
+		b.WriteString(s.text[plain:s.pos])
+	}
+	s.fail(p, FaultSyntax, "the document ends inside a text")
+	return ""
+}
+
+const (
+	escapes  = `"\/bfnrt`
+	escapeds = "\"\\/\b\f\n\r\t"
+)
+
+// escape reads one escape sequence. A lone surrogate is refused: it is no character and has no UTF-8.
+func (s *scanner) escape(p *path) (rune, bool) {
+	if s.pos+1 < len(s.text) {
+		if i := strings.IndexByte(escapes, s.text[s.pos+1]); i >= 0 {
+			s.pos += 2
+			return rune(escapeds[i]), true
+		}
+	}
+	r, ok := s.hex()
+	if ok && utf16.IsSurrogate(r) {
+		var low rune
+		low, ok = s.hex()
+		r = utf16.DecodeRune(r, low)
+		ok = ok && r != utf8.RuneError
+	}
+	if !ok {
+		s.fail(p, FaultSyntax, "this is no valid escape sequence")
+		return 0, false
+	}
+	return r, true
+}
+
+// hex reads \uXXXX.
+func (s *scanner) hex() (rune, bool) {
+	if len(s.text)-s.pos < 6 || s.text[s.pos:s.pos+2] != `\u` {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s.text[s.pos+2:s.pos+6], 16, 32)
+	if err != nil || strings.IndexByte(s.text[s.pos+2:s.pos+6], '_') >= 0 {
+		return 0, false
+	}
+	s.pos += 6
+	return rune(n), true
+}
