@@ -1,0 +1,189 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"waybill/consensus/quorum"
+	"waybill/crypto"
+	"waybill/ledger"
+	"waybill/ledger/store"
+	blocksync "waybill/node/sync"
+)
+
+// executor turns final blocks into ledger, and judges payloads. Its queues hold all that a replica may have
+// outstanding, so that giving it work never waits.
+type executor struct {
+	n        *Node
+	blocks   chan FinalBlock
+	payloads chan payloadJob
+}
+
+type payloadJob struct {
+	hash    crypto.Hash
+	payload [][]byte
+}
+
+func newExecutor(n *Node) *executor {
+	return &executor{
+		n:        n,
+		blocks:   make(chan FinalBlock, maxUnexecuted+blocksync.MaxBlocksPerAnswer+maxCandidates),
+		payloads: make(chan payloadJob, 2*maxCandidates),
+	}
+}
+
+func (x *executor) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case b := <-x.blocks:
+			done := x.execute(b)
+			x.n.loop.answer(ctx, func(r *Replica) error { return r.Executed(done) })
+		}
+	}
+}
+
+// execute applies one block and commits it.
+func (x *executor) execute(b FinalBlock) Execution {
+	e := Execution{Height: b.Header.Height, View: b.Header.View}
+	if e.Err = x.agree(b); e.Err != nil {
+		return e
+	}
+	txs, err := x.n.verifier.All(b.Payload)
+	if err != nil {
+		e.Err = fmt.Errorf("a finalized block holds what no honest validator votes for: %w", err)
+		return e
+	}
+	update, err := ledger.Apply(x.n.store.View(), &ledger.Block{Header: b.Header, Transactions: txs})
+	if err != nil {
+		e.Err = err
+		return e
+	}
+	if _, e.Err = x.n.store.Commit(b.Header, b.Payload, b.Certificate, update); e.Err != nil {
+		return e
+	}
+	for _, tx := range txs {
+		e.Transactions = append(e.Transactions, tx.Transaction().ID())
+	}
+	x.n.executed(b.Header, update)
+	return e
+}
+
+// executed tells everybody who watches about a block that is in the ledger.
+func (n *Node) executed(h quorum.Header, update *ledger.Update) {
+	n.metrics.blocks.Inc()
+	n.metrics.transactions.Add(float64(len(update.Receipts)))
+	refused := 0
+	for i := range update.Receipts {
+		if update.Receipts[i].Err() != nil {
+			refused++
+		}
+	}
+	n.metrics.refusals.Add(float64(refused))
+	n.pool.executed(update.Receipts)
+	expired := n.pool.expire(h.Height + 1)
+	n.log.Debug("block", "height", h.Height, "view", h.View, "transactions", len(update.Receipts), "refused", refused, "expired", expired)
+}
+
+// agree compares the result a final header carries with ours. If they differ, either more than a third of
+// the stake lies or this node computed something else than the network: it must not go on.
+func (x *executor) agree(b FinalBlock) error {
+	h := b.Header
+	result, ok := chain{x.n.store, 0}.Result(h.ExecHeight)
+	if !ok {
+		return nil // no longer kept: far below what history holds
+	}
+	if result.StateRoot != h.ExecStateRoot || result.ReceiptsRoot != h.ExecReceiptsRoot {
+		return fmt.Errorf("this node and the network disagree about the state after block %d: here %s, in the final header of block %d %s; keep the data folder and report it",
+			h.ExecHeight, result.StateRoot, h.Height, h.ExecStateRoot)
+	}
+	return nil
+}
+
+// check judges payloads of proposals.
+func (x *executor) check(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case job := <-x.payloads:
+			var ids []crypto.Hash
+			txs, err := x.n.verifier.All(job.payload)
+			for _, tx := range txs {
+				ids = append(ids, tx.Transaction().ID())
+			}
+			x.n.loop.answer(ctx, func(r *Replica) error { return r.PayloadChecked(job.hash, ids, err) })
+		}
+	}
+}
+
+// chain is the store as a replica sees it. It implements Ledger.
+type chain struct {
+	store     *store.Store
+	execDelay uint64
+}
+
+// Tip implements Ledger.
+func (c chain) Tip() (LedgerTip, error) {
+	height := c.store.Tip().Height
+	header, err := c.store.Header(height)
+	if err != nil {
+		return LedgerTip{}, err
+	}
+	cert, err := c.store.Certificate(height)
+	if err != nil {
+		return LedgerTip{}, err
+	}
+	tip := LedgerTip{Header: header, Certificate: cert}
+	for h := height; tip.EmptyTail < c.execDelay; h-- {
+		if h == 0 {
+			tip.EmptyTail = c.execDelay
+			break
+		}
+		at, err := c.store.Header(h)
+		if err != nil {
+			return LedgerTip{}, err
+		}
+		if at.TxCount > 0 {
+			break
+		}
+		tip.EmptyTail++
+	}
+	return tip, nil
+}
+
+// Result implements Ledger.
+func (c chain) Result(h quorum.Height) (Result, bool) {
+	state, err := c.store.StateRoot(h)
+	if err != nil {
+		return Result{}, false
+	}
+	receipts, err := c.store.ReceiptsRoot(h)
+	return Result{StateRoot: state, ReceiptsRoot: receipts}, err == nil
+}
+
+// Blocks implements Ledger.
+func (c chain) Blocks(from quorum.Height, most int) ([]blocksync.Block, error) {
+	var out []blocksync.Block
+	size := 0
+	tip := c.store.Tip().Height
+	for h := max(from, 1); h <= tip && h >= from && len(out) < most && size < blocksync.MaxAnswerBytes; h++ {
+		header, err := c.store.Header(h)
+		if err != nil {
+			return nil, err
+		}
+		payload, err := c.store.Payload(h)
+		if err != nil {
+			return nil, err
+		}
+		cert, err := c.store.Certificate(h)
+		if err != nil {
+			return nil, err
+		}
+		b := blocksync.Block{Header: header, Payload: payload, Certificate: cert}
+		size += b.Size()
+		out = append(out, b)
+	}
+	return out, nil
+}

@@ -1,0 +1,207 @@
+package node
+
+import (
+	"slices"
+
+	"waybill/consensus"
+	"waybill/consensus/quorum"
+	blocksync "waybill/node/sync"
+	"waybill/p2p"
+)
+
+// What a peer may take of us in blocks and proposals. A peer whose allowance is used up is told so with an empty
+// answer, which makes an honest one ask somebody else, or us a second later.
+const (
+	allowanceBytes   = 32 << 20 // at once …
+	allowancePerMs   = 16 << 10 // … and after that; all who do not vote share four times as much
+	allowanceAnswer  = 4 << 10  // of any answer, besides its length
+	allowanceSharers = 4
+	maxAllowances    = 1024 // peers whose allowance is remembered; at the limit all are forgotten
+)
+
+// allowance is how much of allowanceBytes is used up.
+type allowance struct {
+	used int64
+	at   consensus.Time
+}
+
+// refill lets time pass, and reports whether anything is left.
+func (a *allowance) refill(now consensus.Time, share int64) bool {
+	a.used = max(0, a.used-share*allowancePerMs*min(max(int64(now-a.at), 0), 1<<20))
+	a.at = now
+	return a.used < share*allowanceBytes
+}
+
+// allow reports whether a peer may be given something, and what spends it.
+func (r *Replica) allow(peer p2p.PeerID) (spend func(bytes int), ok bool) {
+	a := r.allowances[peer]
+	if a == nil {
+		if len(r.allowances) >= maxAllowances {
+			clear(r.allowances)
+		}
+		a = &allowance{}
+		r.allowances[peer] = a
+	}
+	ok = a.refill(r.env.Now(), 1)
+	shared := &allowance{}
+	if !slices.Contains(r.cfg.Peers, peer) {
+		shared = &r.strangers
+		ok = shared.refill(r.env.Now(), allowanceSharers) && ok
+	}
+	return func(bytes int) {
+		a.used += allowanceAnswer + int64(bytes)
+		shared.used += allowanceAnswer + int64(bytes)
+	}, ok
+}
+
+// otherValidators names the peers that vote, besides ourselves.
+func otherValidators(cfg Config) []string {
+	var names []string
+	for i, p := range cfg.Peers {
+		if i != cfg.Self {
+			names = append(names, string(p))
+		}
+	}
+	return names
+}
+
+// Receive takes a verified message. Transactions are not the replica's business: whoever runs it puts them
+// into the pool and calls PoolChanged.
+func (r *Replica) Receive(in *Inbound) error {
+	from := slices.Index(r.cfg.Peers, in.From)
+	if in.kind >= messageVotes && in.kind <= messageStatus {
+		r.fetcher.Claim(string(in.From), in.status.FinalHeight)
+		if from >= 0 && from != r.cfg.Self {
+			r.push(consensus.StatusArrived{From: from, Status: in.status})
+		}
+	}
+	switch in.kind {
+	case messageVotes:
+		if len(in.votes) > 0 {
+			r.push(consensus.VotesArrived{Votes: in.votes})
+		}
+	case messageProposal:
+		r.push(consensus.ProposalArrived{Proposal: in.proposal})
+	case messageCertificate:
+		r.push(consensus.CertificateArrived{Certificate: in.certificate})
+	case messageBlockRequest:
+		r.serveBlocks(in)
+	case messageBlocks:
+		r.receiveBlocks(in)
+	case messageProposalRequest:
+		r.serveProposal(in)
+	}
+	return r.run()
+}
+
+// Connected tells a new peer where we stand.
+func (r *Replica) Connected(peer p2p.PeerID) error {
+	r.env.Send(peer, classOf(messageStatus), withStatus(messageStatus, r.machine.Status(), nil))
+	return r.run()
+}
+
+// Disconnected forgets what a peer claimed.
+func (r *Replica) Disconnected(peer p2p.PeerID) error {
+	r.fetcher.Forget(string(peer))
+	return r.run()
+}
+
+// HeadAnnounced takes a finalized block's announcement from gossip.
+func (r *Replica) HeadAnnounced(from p2p.PeerID, height quorum.Height, cert quorum.VerifiedCertificate) error {
+	r.fetcher.Claim(string(from), height)
+	r.push(consensus.CertificateArrived{Certificate: cert})
+	return r.run()
+}
+
+func (r *Replica) serveBlocks(in *Inbound) {
+	var blocks []blocksync.Block
+	spend, ok := r.allow(in.From)
+	if ok {
+		var err error
+		if blocks, err = r.ledger.Blocks(in.first, min(in.most, blocksync.MaxBlocksPerAnswer)); err != nil {
+			r.halted = err
+			return
+		}
+	}
+	answer := append([]byte{byte(messageBlocks)}, blocksync.EncodeBlocks(blocksync.TrimAnswer(blocks))...)
+	spend(len(answer))
+	r.env.Send(in.From, p2p.ClassSync, answer)
+}
+
+func (r *Replica) serveProposal(in *Inbound) {
+	c := r.candidates.get(in.hash)
+	if c == nil {
+		return
+	}
+	spend, ok := r.allow(in.From)
+	if !ok {
+		return
+	}
+	p := c.proposal.Proposal()
+	msg := withStatus(messageProposal, r.machine.Status(), p.Encode())
+	spend(len(msg))
+	r.env.Send(in.From, classOf(messageProposal), msg)
+}
+
+// claimFor lets block sync ask those who certified a block that we do not hold.
+func (r *Replica) claimFor(height quorum.Height, signers []int) {
+	for _, i := range signers {
+		if i >= 0 && i < len(r.cfg.Peers) && i != r.cfg.Self {
+			r.fetcher.Claim(string(r.cfg.Peers[i]), height)
+		}
+	}
+	r.pumpSync()
+}
+
+// syncLag is how far behind a peer's claim we let consensus alone catch up before we ask for blocks. What a
+// peer claims never stops anything else: it only makes us ask.
+const syncLag = 2
+
+// maxUnexecuted bounds the blocks that wait for execution: block sync asks for no more until they are done.
+// Consensus bounds itself, because a header needs the result of the block ExecDelay before it.
+const maxUnexecuted = 256
+
+func (r *Replica) pumpSync() {
+	if r.final.Height > r.executed+maxUnexecuted {
+		return
+	}
+	if !r.fetcher.Busy() && !r.fetcher.Ahead(r.final.Height+syncLag) && r.missed <= r.final.Height {
+		return
+	}
+	if req := r.fetcher.Next(int64(r.env.Now()), r.final); req != nil {
+		r.env.Send(p2p.PeerID(req.Peer), p2p.ClassSync, encodeBlockRequest(*req))
+	}
+}
+
+// receiveBlocks executes a verified run and tells the machine where the ledger is now.
+func (r *Replica) receiveBlocks(in *Inbound) {
+	blocks, cert, err := r.fetcher.Answer(int64(r.env.Now()), string(in.From), r.final, in.blocks)
+	if err != nil || len(blocks) == 0 {
+		r.pumpSync()
+		return
+	}
+	if err := r.journal.Keep([]quorum.VerifiedCertificate{cert}); err != nil {
+		r.halted = err
+		return
+	}
+	c := cert.Certificate()
+	for i := range blocks {
+		b := &blocks[i]
+		final := FinalBlock{Header: b.Header, Hash: b.Header.Hash(), Payload: b.Payload, Certificate: &c}
+		r.execute(final)
+		r.candidates.setFinal(b.Header, final.Hash)
+	}
+	last := blocks[len(blocks)-1].Header
+	r.push(consensus.Synced{Tip: consensus.Tip{Header: last, Certificate: cert, EmptyTail: emptyTail(blocks, r.cfg.ExecDelay)}})
+	r.noteWork()
+	r.pumpSync()
+}
+
+// emptyTail counts the blocks without transactions at the end of a run, up to limit.
+func emptyTail(blocks []blocksync.Block, limit uint64) uint64 {
+	n := uint64(0)
+	for i := len(blocks) - 1; i >= 0 && n < limit && blocks[i].Header.TxCount == 0; i-- {
+		n++
+	}
+	return n
+}
