@@ -1,0 +1,402 @@
+package trace
+
+import (
+	"slices"
+
+	"waybill/epcis"
+)
+
+// quantity is an amount in a unit; a nil amount is unknown.
+type quantity struct {
+	amount *epcis.Decimal
+	uom    string
+}
+
+func toQuantity(d *epcis.Decimal, uom string) *quantity {
+	if d == nil {
+		return nil
+	}
+	return &quantity{d, uom}
+}
+
+// amountOf adds up what an event says of an item in some parts; nil if it says nothing, or not in one unit.
+func amountOf(e *entry, key string, parts ...part) *quantity {
+	var sum *quantity
+	for _, m := range e.of(key, parts...) {
+		switch {
+		case m.quantity == nil:
+			return nil
+		case sum == nil:
+			sum = toQuantity(m.quantity, m.uom)
+		default:
+			total := plus(sum.amount, m.quantity, sum.uom == m.uom)
+			if total == nil {
+				return nil
+			}
+			sum = toQuantity(total, m.uom)
+		}
+	}
+	return sum
+}
+
+// change is what an event does to goods.
+type change uint8
+
+const (
+	changeSeen change = iota // where they are
+	changeBorn
+	changePacked
+	changeUnpacked
+	changeShipped
+	changeReceived
+	changeConsumed
+	changeSold
+	changeDestroyed
+)
+
+// Business steps and dispositions by what they mean for goods (CBV 2.0, sections 7.1 and 7.2).
+var (
+	shippingSteps   = []string{"shipping", "departing", "transporting"}
+	receivingSteps  = []string{"receiving", "arriving", "accepting", "void_shipping"}
+	settledSteps    = []string{"installing", "storing", "stocking", "holding", "unpacking", "packing", "picking", "inspecting", "cycle_counting", "stock_taking"}
+	sellingSteps    = []string{"retail_selling", "dispensing"}
+	destroyingSteps = []string{"destroying", "decommissioning", "killing"}
+	soldStates      = []string{"retail_sold", "dispensed"}
+	destroyedStates = []string{"destroyed", "disposed"}
+)
+
+// changeOf says what the event that v stands for does to an item.
+func changeOf(v *visit, key string) change {
+	e := v.entry
+	named := key
+	if v.via != "" {
+		named = v.via
+	}
+	switch {
+	case e.has(named, partInput):
+		return changeConsumed
+	case e.has(named, partOutput):
+		return changeBorn
+	case slices.Contains(sellingSteps, e.event.BizStep), slices.Contains(soldStates, e.event.Disposition):
+		return changeSold
+	case slices.Contains(destroyingSteps, e.event.BizStep), slices.Contains(destroyedStates, e.event.Disposition),
+		v.via == "" && e.event.Type == epcis.ObjectEvent && e.event.Action == epcis.ActionDelete:
+		return changeDestroyed
+	case slices.Contains(shippingSteps, e.event.BizStep):
+		return changeShipped
+	case slices.Contains(receivingSteps, e.event.BizStep):
+		return changeReceived
+	case v.via == "" && e.event.Type == epcis.AggregationEvent && e.has(key, partChild) && e.event.Action == epcis.ActionAdd:
+		return changePacked
+	case v.via == "" && e.has(key, partChild) && e.event.Action == epcis.ActionDelete, v.via == v.inner && e.unpacksAll(named):
+		return changeUnpacked
+	case v.via == "" && e.event.Type == epcis.ObjectEvent && e.event.Action == epcis.ActionAdd:
+		return changeBorn
+	}
+	return changeSeen
+}
+
+// parcel is a part of an item that is in one place, with one holder, in one status.
+type parcel struct {
+	Holding
+	amount *epcis.Decimal
+	org    string
+	since  *entry
+}
+
+// ledger of parcels: what is known of the parts of one item. Quantities that events take beyond what earlier events put
+// there make it unbalanced; nothing is refused here.
+type parcels struct {
+	key        string
+	single     bool
+	list       []*parcel
+	known      bool // an earlier event was about it
+	unbalanced bool
+}
+
+func (p *parcels) apply(v *visit) {
+	e, what := v.entry, changeOf(v, p.key)
+	if v.via == "" && !e.has(p.key, partEPC, partParent, partChild, partInput, partOutput) {
+		return // a lot that is only said to be that of an instance
+	}
+	q := amountOf(e, p.key, partEPC, partChild, partInput)
+	if what == changeBorn {
+		q = amountOf(e, p.key, partEPC, partOutput)
+	}
+	if v.via != "" {
+		q = nil // all that is in the carrier
+	}
+	defer func() { p.known = true }()
+	if what == changeBorn && !(p.single && p.known) {
+		p.list = append(p.list, p.fresh(v, q, StatusOnHand))
+		return
+	}
+	taken := p.take(v, what, q)
+	for _, t := range taken {
+		p.move(t, v, what)
+		p.list = append(p.list, t)
+	}
+}
+
+// fresh is a parcel that comes into view with this event.
+func (p *parcels) fresh(v *visit, q *quantity, s Status) *parcel {
+	n := &parcel{}
+	n.Status = s
+	if q != nil {
+		n.amount, n.UOM = q.amount, q.uom
+	}
+	n.place(v)
+	n.holder(v.entry)
+	return n
+}
+
+// place puts the parcel where the event was.
+func (n *parcel) place(v *visit) {
+	n.since, n.TimeMs = v.entry, v.entry.ms
+	if at := placeOf(v.entry.event); at != "" {
+		n.Place = at
+	}
+}
+
+func (n *parcel) holder(e *entry) {
+	n.org = e.meta.Org
+	n.Party = authorOf(e)
+}
+
+// move changes a parcel as the event says.
+func (p *parcels) move(n *parcel, v *visit, what change) {
+	from, to := partiesOf(v.entry.event)
+	n.place(v)
+	switch what {
+	case changeShipped:
+		n.Status, n.To = StatusInTransit, to
+		if from != "" {
+			n.Party = from
+		} else if n.Party == "" {
+			n.holder(v.entry)
+		}
+	case changeReceived:
+		n.Status, n.To = StatusOnHand, ""
+		n.holder(v.entry)
+		if to != "" {
+			n.Party = to
+		}
+	case changeConsumed:
+		n.Status, n.To, n.Carrier = StatusConsumed, "", ""
+	case changeSold:
+		n.Status, n.To = StatusSold, ""
+	case changeDestroyed:
+		n.Status, n.To = StatusDestroyed, ""
+	case changePacked:
+		n.Carrier = ""
+		for _, m := range v.entry.in(partParent) {
+			n.Carrier = m.key
+		}
+	case changeUnpacked:
+		n.Carrier = ""
+	}
+	// Not every arrival is recorded: goods that are put to use somewhere are there.
+	if n.Status == StatusUnknown || n.Status == StatusInTransit && slices.Contains(settledSteps, v.entry.event.BizStep) {
+		n.Status, n.To = StatusOnHand, ""
+	}
+}
+
+// take removes and returns the parcels, or parts of them, that an event is about: those that fit it best, up to the
+// amount it names, or all that fit if it names none.
+func (p *parcels) take(v *visit, what change, q *quantity) []*parcel {
+	fitting := p.fitting(v, what)
+	if q == nil {
+		if len(fitting) == 0 {
+			return p.appear(v, what, nil)
+		}
+		return p.remove(fitting)
+	}
+	var taken []*parcel
+	left := *q.amount
+	for _, n := range fitting {
+		if left.Sign() <= 0 {
+			break
+		}
+		if n.amount == nil || n.UOM != q.uom {
+			continue
+		}
+		part, rest := splitAmount(*n.amount, left)
+		if rest == nil {
+			taken = append(taken, p.remove([]*parcel{n})...)
+		} else {
+			piece := *n
+			piece.amount = &part
+			n.amount = rest
+			taken = append(taken, &piece)
+		}
+		less, err := left.Sub(part)
+		if err != nil {
+			break
+		}
+		left = less
+	}
+	if left.Sign() > 0 {
+		taken = append(taken, p.appear(v, what, &quantity{&left, q.uom})...)
+	}
+	return taken
+}
+
+// splitAmount takes up to want from have; rest is nil if nothing is left.
+func splitAmount(have, want epcis.Decimal) (part epcis.Decimal, rest *epcis.Decimal) {
+	if have.Cmp(want) <= 0 {
+		return have, nil
+	}
+	left, err := have.Sub(want)
+	if err != nil {
+		return have, nil
+	}
+	return want, &left
+}
+
+// appear makes a parcel that no earlier event accounts for. That is how goods from before the record begin; later it
+// means that the events do not add up.
+func (p *parcels) appear(v *visit, what change, q *quantity) []*parcel {
+	if p.known && what == changeSeen {
+		return nil
+	}
+	if p.known && !p.single {
+		p.unbalanced = true
+	}
+	return []*parcel{p.fresh(v, q, StatusUnknown)}
+}
+
+func (p *parcels) remove(gone []*parcel) []*parcel {
+	p.list = slices.DeleteFunc(p.list, func(n *parcel) bool { return slices.Contains(gone, n) })
+	return gone
+}
+
+// fitting lists the parcels that an event can be about, the best first.
+func (p *parcels) fitting(v *visit, what change) []*parcel {
+	type scored struct {
+		parcel *parcel
+		score  int
+	}
+	var list []scored
+	for _, n := range p.list {
+		if s := p.score(n, v, what); s >= 0 {
+			list = append(list, scored{n, s})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b scored) int { return b.score - a.score })
+	out := make([]*parcel, len(list))
+	for i := range list {
+		out[i] = list[i].parcel
+	}
+	return out
+}
+
+// score says how well a parcel fits an event; negative: not at all.
+func (p *parcels) score(n *parcel, v *visit, what change) int {
+	if v.via != "" && n.Carrier != v.inner && !p.single {
+		return -1
+	}
+	if !p.single && (n.Status == StatusConsumed || n.Status == StatusSold || n.Status == StatusDestroyed) {
+		return -1
+	}
+	s := 0
+	from, to := partiesOf(v.entry.event)
+	if what == changeReceived {
+		if n.Status == StatusInTransit {
+			s += 16
+		}
+		if to != "" && n.To == to || from != "" && n.Party == from {
+			s += 8
+		}
+	} else if n.Status != StatusInTransit { // which is still possible: receiving is not always recorded
+		s += 16
+	}
+	if n.Place != "" && samePlace(n.Place, placeOf(v.entry.event)) {
+		s += 4
+	}
+	if n.org != "" && n.org == v.entry.meta.Org || from != "" && n.Party == from {
+		s += 8
+	}
+	if v.via == "" && n.Carrier == "" || what == changeUnpacked && v.entry.has(n.Carrier, partParent) {
+		s += 2
+	}
+	return s
+}
+
+// holdings merges parcels that differ in nothing but amount.
+func (p *parcels) holdings(index map[Ref]int) []Holding {
+	var out []*parcel
+	for _, n := range p.list {
+		same := slices.IndexFunc(out, func(o *parcel) bool { return mergeable(o, n) })
+		if same < 0 {
+			c := *n
+			out = append(out, &c)
+			continue
+		}
+		out[same].amount = plus(out[same].amount, n.amount, true)
+		if n.since.after(out[same].since.moment) {
+			out[same].since, out[same].TimeMs = n.since, n.TimeMs
+		}
+	}
+	list := make([]Holding, len(out))
+	for i, n := range out {
+		list[i] = n.Holding
+		list[i].Event = index[n.since.ref]
+		if n.amount != nil {
+			list[i].Quantity = n.amount.String()
+		}
+	}
+	slices.SortStableFunc(list, compareHoldings)
+	return list
+}
+
+func mergeable(a, b *parcel) bool {
+	return a.Status == b.Status && a.Party == b.Party && a.To == b.To && a.Place == b.Place && a.Carrier == b.Carrier &&
+		a.UOM == b.UOM && (a.amount == nil) == (b.amount == nil)
+}
+
+var statusOrder = []Status{StatusOnHand, StatusInTransit, StatusSold, StatusConsumed, StatusDestroyed, StatusUnknown}
+
+func compareHoldings(a, b Holding) int {
+	if c := slices.Index(statusOrder, a.Status) - slices.Index(statusOrder, b.Status); c != 0 {
+		return c
+	}
+	return a.Event - b.Event
+}
+
+// placeOf is where the event left the goods, as far as it says: where they are to be expected afterwards, or else where
+// it was observed.
+func placeOf(e *epcis.Event) string {
+	switch {
+	case e.BizLocation != nil && e.BizLocation.ID != "":
+		return Key(e.BizLocation.ID)
+	case e.ReadPoint != nil && e.ReadPoint.ID != "":
+		return Key(e.ReadPoint.ID)
+	}
+	return ""
+}
+
+// samePlace holds for places with the same GLN, whatever their extensions.
+func samePlace(a, b string) bool { return a != "" && gln(a) == gln(b) }
+
+// partiesOf returns the source and the destination party: who has the goods counts before who owns them and before
+// where they are.
+func partiesOf(e *epcis.Event) (from, to string) { return partyIn(e.Sources), partyIn(e.Destinations) }
+
+func partyIn(refs []epcis.TypedRef) string {
+	for _, kind := range []string{"possessing_party", "owning_party", "location"} {
+		for _, r := range refs {
+			if r.Type == kind {
+				return Key(r.ID)
+			}
+		}
+	}
+	return ""
+}
+
+// authorOf names who recorded the event: the organisation, or else the account.
+func authorOf(e *entry) string {
+	if e.meta.Org != "" {
+		return e.meta.Org
+	}
+	return e.meta.Author
+}

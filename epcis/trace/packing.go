@@ -1,0 +1,242 @@
+package trace
+
+import (
+	"slices"
+	"strings"
+
+	"waybill/epcis"
+)
+
+// packing is a stretch of time in which a child was in, or associated with, a parent.
+type packing struct {
+	window
+	child, parent string // keys
+	kind          EdgeKind
+	events        []*entry       // that say so
+	quantity      *epcis.Decimal // put in, where events say
+	left          *epcis.Decimal // of it, not taken out yet
+	uom           string
+}
+
+// packings works out when an item was in which parent.
+//
+// It begins with an ADD or, where nobody recorded one, with the first OBSERVE. It ends with a DELETE of the child, a
+// DELETE of everything in the parent, the end of the parent's or of a single child's life, or, for a single thing, with
+// being packed elsewhere. A DELETE without a beginning says that the item had been inside for a time unknown: since the
+// parent was last emptied.
+func (h *history) packings(it *item) ([]packing, error) {
+	if it.packed {
+		return it.packings, nil
+	}
+	it.packed = true // before reading parents, whose packings are none of this one's business
+	steps, err := h.packingSteps(it)
+	if err != nil {
+		return nil, err
+	}
+	p := &packer{item: it, single: it.isSingle()}
+	for _, e := range steps {
+		p.step(e)
+	}
+	for _, k := range p.current {
+		k.to = endless
+		p.done = append(p.done, *k)
+	}
+	slices.SortFunc(p.done, func(a, b packing) int {
+		if c := a.from.compare(b.from); c != 0 {
+			return c
+		}
+		return strings.Compare(a.parent, b.parent)
+	})
+	it.packings = p.done
+	return it.packings, nil
+}
+
+// packingSteps lists the events of the item and those of its parents, in order.
+func (h *history) packingSteps(it *item) ([]*entry, error) {
+	seen := map[Ref]bool{}
+	var steps []*entry
+	add := func(e *entry) {
+		if !seen[e.ref] {
+			seen[e.ref] = true
+			steps = append(steps, e)
+		}
+	}
+	for _, e := range it.entries {
+		add(e)
+		if !e.has(it.key, partChild) {
+			continue
+		}
+		for _, m := range e.in(partParent) {
+			parent, err := h.item(m.key)
+			if err != nil {
+				return nil, err
+			}
+			for _, pe := range parent.entries {
+				add(pe)
+			}
+		}
+	}
+	slices.SortFunc(steps, func(a, b *entry) int { return a.compare(b.moment) })
+	return steps, nil
+}
+
+type packer struct {
+	item    *item
+	single  bool
+	current []*packing
+	done    []packing
+	emptied []emptying // in order
+}
+
+type emptying struct {
+	parent string
+	at     moment
+}
+
+func (p *packer) step(e *entry) {
+	key := p.item.key
+	for _, k := range slices.Clone(p.current) {
+		if e.unpacksAll(k.parent) || e.ends(k.parent) || p.single && e.ends(key) && !e.has(key, partChild) {
+			p.close(k, e)
+		}
+	}
+	for _, m := range e.in(partParent) {
+		if e.unpacksAll(m.key) {
+			p.emptied = append(p.emptied, emptying{m.key, e.moment})
+		}
+	}
+	kind := EdgePacked
+	if e.event.Type == epcis.AssociationEvent {
+		kind = EdgeAssociated
+	} else if e.event.Type != epcis.AggregationEvent {
+		return
+	}
+	for _, child := range e.of(key, partChild) {
+		for _, parent := range e.in(partParent) {
+			p.child(e, kind, parent.key, child)
+		}
+	}
+}
+
+// child handles an event that names the item as a child of the parent.
+func (p *packer) child(e *entry, kind EdgeKind, parent string, m mention) {
+	k := p.find(kind, parent)
+	if e.event.Action == epcis.ActionDelete {
+		if k == nil {
+			k = &packing{window: window{from: p.lastEmptied(parent)}, child: p.item.key, parent: parent, kind: kind, uom: m.uom}
+			p.current = append(p.current, k)
+			k.quantity, k.left = m.quantity, m.quantity
+		}
+		k.events = append(k.events, e)
+		if !p.takeOut(k, m) {
+			p.close(k, e)
+		}
+		return
+	}
+	if p.single && kind == EdgePacked {
+		for _, o := range slices.Clone(p.current) {
+			if o.kind == EdgePacked && o.parent != parent {
+				p.close(o, e)
+			}
+		}
+	}
+	if k == nil {
+		k = &packing{window: window{from: e.moment}, child: p.item.key, parent: parent, kind: kind, quantity: m.quantity, left: m.quantity, uom: m.uom, events: []*entry{e}}
+		p.current = append(p.current, k)
+		return
+	}
+	if e.event.Action == epcis.ActionAdd {
+		k.events = append(k.events, e)
+		k.quantity = plus(k.quantity, m.quantity, k.uom == m.uom)
+		k.left = plus(k.left, m.quantity, k.uom == m.uom)
+	}
+}
+
+func (p *packer) find(kind EdgeKind, parent string) *packing {
+	for _, k := range p.current {
+		if k.kind == kind && k.parent == parent {
+			return k
+		}
+	}
+	return nil
+}
+
+func (p *packer) lastEmptied(parent string) moment {
+	at := beginning
+	for _, x := range p.emptied {
+		if x.parent == parent {
+			at = x.at
+		}
+	}
+	return at
+}
+
+func (p *packer) close(k *packing, e *entry) {
+	k.to = e.moment
+	if !slices.Contains(k.events, e) && e.has(k.parent, partParent) {
+		k.events = append(k.events, e)
+	}
+	p.done = append(p.done, *k)
+	p.current = slices.DeleteFunc(p.current, func(o *packing) bool { return o == k })
+}
+
+// takeOut reports whether something of a quantity is left after part of it was unpacked.
+func (p *packer) takeOut(k *packing, m mention) bool {
+	if p.single || k.left == nil || m.quantity == nil || k.uom != m.uom {
+		return false
+	}
+	left, err := k.left.Sub(*m.quantity)
+	if err != nil || left.Sign() <= 0 {
+		return false
+	}
+	k.left = &left
+	return true
+}
+
+// plus adds two amounts; unknown if one is, or if they are in different units.
+func plus(a, b *epcis.Decimal, sameUnit bool) *epcis.Decimal {
+	if a == nil || b == nil || !sameUnit {
+		return nil
+	}
+	sum, err := a.Add(*b)
+	if err != nil {
+		return nil
+	}
+	return &sum
+}
+
+// contents lists what was in a container at some time of the window, each stretch once.
+func (h *history) contents(container *item, w window) ([]packing, error) {
+	var keys []string
+	for _, e := range container.entries {
+		if !e.has(container.key, partParent) {
+			continue
+		}
+		for _, m := range e.in(partChild) {
+			if !slices.Contains(keys, m.key) {
+				keys = append(keys, m.key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	var out []packing
+	for _, key := range keys {
+		child, err := h.item(key)
+		if err != nil {
+			return nil, err
+		}
+		all, err := h.packings(child)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range all {
+			if k.parent != container.key {
+				continue
+			}
+			if _, ok := k.window.intersect(w); ok {
+				out = append(out, k)
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,55 @@
+package trace
+
+import (
+	"context"
+
+	"waybill/epcis"
+)
+
+// Ref is the place of an event on the ledger. Refs order events as they were recorded.
+type Ref struct {
+	Height uint64 `json:"height"`  // of the block
+	Tx     uint32 `json:"txIndex"` // of the transaction in the block
+	Event  uint32 `json:"index"`   // of the event in the transaction
+}
+
+// Compare orders refs as their events were recorded: -1, 0 or 1.
+func (r Ref) Compare(o Ref) int {
+	switch {
+	case r.Height != o.Height:
+		return order(r.Height, o.Height)
+	case r.Tx != o.Tx:
+		return order(uint64(r.Tx), uint64(o.Tx))
+	}
+	return order(uint64(r.Event), uint64(o.Event))
+}
+
+func order(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Meta is what the ledger knows of an event besides the event itself.
+type Meta struct {
+	Hash   string   // of the canonical event, hex
+	Tx     string   // id of its transaction, hex
+	TimeMs int64    // time of its block, ms since the Unix epoch
+	Author string   // address of the account that recorded it
+	Org    string   // organisation of the author, "" if it has none
+	Flags  []string // rules that the ledger flagged
+}
+
+// Source reads recorded events. Implementations: ledger/index, and a slice in tests.
+type Source interface {
+	// EventsOf lists, oldest first, at most limit events that name the item with this key (see [Key]) in any role:
+	// epc, parent, child, input, output, quantity class, transformationID, or the lot that an instance in the event
+	// was given by its master data.
+	EventsOf(ctx context.Context, key string, limit int) ([]Ref, error)
+	// Event returns the event at a place that EventsOf returned. It is not changed.
+	Event(ctx context.Context, ref Ref) (*epcis.Event, Meta, error)
+}

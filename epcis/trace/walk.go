@@ -1,0 +1,449 @@
+package trace
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"waybill/epcis/gs1"
+)
+
+// The walk.
+//
+// A task is an item and the stretch of time in which it matters: going back, everything up to the moment in which it
+// went into its descendant; going forward, everything from the moment in which it came out of its ancestor. Tasks are
+// worked off first in, first out, so that depth is the fewest edges from the root. An item that is met again with a
+// longer stretch is worked off again; the stretch can only grow, through the finitely many moments of its events, so
+// that the walk ends whatever cycles the events claim. Everything a task adds is added to sets: doing it again adds
+// nothing twice.
+//
+// Carriers are followed upwards only: what else was on the pallet is nobody's ancestor. Contents are followed downwards
+// where a container is asked for, or where one was consumed whole.
+
+// Back traces an item to what it was made of. The error is an *[Error], that of ctx, or what the Source returned.
+func Back(ctx context.Context, src Source, item string, limits Limits) (*Graph, error) {
+	return trace(ctx, src, item, limits, DirectionBack)
+}
+
+// Forward traces an item to what was made of it and where that is now. The error is an *[Error], that of ctx, or what
+// the Source returned.
+func Forward(ctx context.Context, src Source, item string, limits Limits) (*Graph, error) {
+	return trace(ctx, src, item, limits, DirectionForward)
+}
+
+func trace(ctx context.Context, src Source, id string, limits Limits, dir Direction) (*Graph, error) {
+	w := &walk{
+		history: newHistory(ctx, src, limits.withDefaults()), dir: dir,
+		nodes: map[string]*visited{}, edges: map[edgeKey]*link{},
+	}
+	root, err := w.root(id)
+	if err != nil {
+		return nil, err
+	}
+	w.push(task{key: root.key, stretch: always, inside: always}, RoleRoot, 0)
+	for len(w.queue) > 0 {
+		t := w.queue[0]
+		w.queue = w.queue[1:]
+		if err := w.work(t); err != nil {
+			return nil, err
+		}
+	}
+	return w.graph(root), nil
+}
+
+// task is an item to be worked off.
+type task struct {
+	key     string
+	stretch window // in which it matters
+	inside  window // in which its contents matter
+}
+
+// visited is what is known of a node.
+type visited struct {
+	item     *item
+	role     Role
+	depth    int
+	stretch  window
+	inside   []window
+	expanded bool
+	visits   map[visitKey]*visit
+}
+
+type visitKey struct {
+	ref Ref
+	via string
+}
+
+// visit is an event in the history of a node: via is the carrier that the event names, inner the one that the item
+// itself is in. Both are "" where the event names the item.
+type visit struct {
+	entry      *entry
+	via, inner string
+	quantity   *quantity // of the item in inner
+}
+
+type edgeKey struct {
+	kind     EdgeKind
+	from, to string
+	start    Ref
+}
+
+// link is an edge under construction.
+type link struct {
+	edgeKey
+	startAt  moment
+	endAt    moment
+	quantity *quantity
+	events   []*entry
+}
+
+type walk struct {
+	*history
+	dir   Direction
+	queue []task
+	nodes map[string]*visited
+	edges map[edgeKey]*link
+}
+
+// root finds the item that is asked for.
+func (w *walk) root(id string) (*item, error) {
+	if id == "" {
+		return nil, &Error{Kind: ErrItem, Detail: "no item is named"}
+	}
+	_, parseErr := gs1.Parse(id)
+	it, err := w.item(Key(id))
+	if err != nil {
+		return nil, err
+	}
+	if len(it.entries) == 0 {
+		if parseErr != nil {
+			return nil, &Error{Kind: ErrItem, Item: id, Detail: parseErr.Error()}
+		}
+		return nil, &Error{Kind: ErrNoEvent, Item: id, Detail: "nothing recorded here names " + id + ": check the spelling, or name a lot or serial rather than a product"}
+	}
+	return it, nil
+}
+
+// rank orders roles: a node keeps the strongest it was met in.
+func (r Role) rank() int {
+	return slices.Index([]Role{RoleCarrier, RoleContent, RoleLineage, RoleRoot}, r)
+}
+
+// node returns the node of an item, adding it if the limits allow; nil if they do not.
+func (w *walk) node(key string, role Role, depth int) (*visited, error) {
+	if n := w.nodes[key]; n != nil {
+		if role.rank() > n.role.rank() {
+			n.role = role
+		}
+		n.depth = min(n.depth, depth)
+		return n, nil
+	}
+	if depth > w.limits.Depth {
+		w.truncate("deeper than %d steps from the root: %s and what lies beyond is left out", w.limits.Depth, key)
+		return nil, nil
+	}
+	if len(w.nodes) >= w.limits.Nodes {
+		w.truncate("more than %d items: %s and others are left out", w.limits.Nodes, key)
+		return nil, nil
+	}
+	it, err := w.item(key)
+	if err != nil {
+		return nil, err
+	}
+	n := &visited{item: it, role: role, depth: depth, visits: map[visitKey]*visit{}, stretch: never}
+	w.nodes[key] = n
+	return n, nil
+}
+
+// push adds a task unless everything it would do was done.
+func (w *walk) push(t task, role Role, depth int) error {
+	n, err := w.node(t.key, role, depth)
+	if n == nil || err != nil {
+		return err
+	}
+	stretch := window{earlier(n.stretch.from, t.stretch.from), later(n.stretch.to, t.stretch.to)}
+	if slices.ContainsFunc(n.inside, t.inside.within) {
+		t.inside = never
+	}
+	if n.expanded && stretch == n.stretch && t.inside == never {
+		return nil
+	}
+	if t.inside != never {
+		n.inside = append(n.inside, t.inside)
+	}
+	n.stretch, n.expanded = stretch, true
+	w.queue = append(w.queue, task{t.key, stretch, t.inside})
+	return nil
+}
+
+func (w *walk) work(t task) error {
+	n := w.nodes[t.key]
+	if err := w.carry(n, t); err != nil {
+		return err
+	}
+	for _, e := range n.item.entries {
+		if !t.stretch.holds(e.moment) {
+			continue
+		}
+		n.see(&visit{entry: e})
+		if err := w.transformations(n, e); err != nil {
+			return err
+		}
+	}
+	if err := w.memberships(n, t); err != nil {
+		return err
+	}
+	return w.unpack(n, t)
+}
+
+func (n *visited) see(v *visit) {
+	key := visitKey{v.entry.ref, v.via}
+	if n.visits[key] == nil {
+		n.visits[key] = v
+	}
+}
+
+// transformations follows an event in which the item came out of inputs (back) or went into outputs (forward).
+func (w *walk) transformations(n *visited, e *entry) error {
+	mine, others := partOutput, partInput
+	if w.dir == DirectionForward {
+		mine, others = partInput, partOutput
+	}
+	if !e.has(n.item.key, mine) {
+		return nil
+	}
+	process, err := w.process(e)
+	if err != nil {
+		return err
+	}
+	for _, p := range process {
+		for _, m := range p.in(others) {
+			if m.key == n.item.key {
+				continue // it grew, or was graded: the same lot goes on
+			}
+			if err := w.transformed(n, e, p, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// transformed adds the item at the other end of a transformation: mine names n, other names it.
+func (w *walk) transformed(n *visited, mine, other *entry, m mention) error {
+	t := task{key: m.key, stretch: window{beginning, other.moment}, inside: window{other.moment, other.moment}}
+	from, to, amount := m.key, n.item.key, amountOf(other, m.key, partInput)
+	if w.dir == DirectionForward {
+		t.stretch, t.inside = window{other.moment, endless}, never
+		from, to, amount = n.item.key, m.key, amountOf(mine, n.item.key, partInput)
+	}
+	if err := w.push(t, RoleLineage, n.depth+1); err != nil || w.nodes[m.key] == nil {
+		return err
+	}
+	start := mine
+	if other.before(mine.moment) {
+		start = other
+	}
+	l := w.link(EdgeTransformed, from, to, start.moment)
+	l.quantity = amount
+	l.endAt = later(mine.moment, other.moment)
+	l.add(mine, other)
+	return nil
+}
+
+// memberships follows lots: back from an instance to the lot that it belongs to, forward from a lot to its instances.
+func (w *walk) memberships(n *visited, t task) error {
+	for _, e := range n.item.entries {
+		for _, m := range e.of(n.item.key, partMember) {
+			isLot := n.item.kind == KindLot
+			if isLot != (w.dir == DirectionForward) {
+				continue
+			}
+			if err := w.member(n, t, e, m.other, isLot); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *walk) member(n *visited, t task, e *entry, other string, isLot bool) error {
+	next := task{key: other, stretch: window{e.moment, endless}, inside: never}
+	from, to := n.item.key, other
+	if !isLot {
+		from, to = other, n.item.key
+		lot, err := w.item(other)
+		if err != nil {
+			return err
+		}
+		// Of the lot's own history only how it came about matters, not where the rest of it went afterwards.
+		next.stretch = window{beginning, later(e.moment, lastBirth(lot, t.stretch.to))}
+	}
+	if err := w.push(next, RoleLineage, n.depth+1); err != nil || w.nodes[other] == nil {
+		return err
+	}
+	l := w.link(EdgeMember, from, to, moment{})
+	if len(l.events) == 0 || e.before(l.startAt) {
+		l.startAt, l.endAt = e.moment, e.moment
+	}
+	l.add(e)
+	return nil
+}
+
+// lastBirth is the last moment up to a limit in which something of the lot came out of a transformation.
+func lastBirth(lot *item, limit moment) moment {
+	at := beginning
+	for _, e := range lot.entries {
+		if e.has(lot.key, partOutput) && !e.after(limit) {
+			at = later(at, e.moment)
+		}
+	}
+	return at
+}
+
+// carry follows what carried the item.
+func (w *walk) carry(n *visited, t task) error {
+	all, err := w.packings(n.item)
+	if err != nil {
+		return err
+	}
+	for _, k := range all {
+		in, ok := k.window.intersect(t.stretch)
+		if !ok {
+			continue
+		}
+		if err := w.carrier(n, k, k, in, n.depth+1, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carrier adds a parent of the item, or of a parent of it, with what happened to it meanwhile. k is the innermost
+// packing, which holds the item itself; path guards against containers that claim to contain each other.
+func (w *walk) carrier(n *visited, inner, k packing, in window, depth int, path []string) error {
+	if slices.Contains(path, k.parent) || k.parent == n.item.key {
+		return nil
+	}
+	c, err := w.node(k.parent, RoleCarrier, depth)
+	if c == nil || err != nil {
+		return err
+	}
+	w.packedLink(k)
+	for _, e := range c.item.entries {
+		if !in.holds(e.moment) {
+			continue
+		}
+		mine := e.has(n.item.key)
+		if !mine && e.repacks() {
+			continue // something else was put in or taken out
+		}
+		c.see(&visit{entry: e})
+		if mine {
+			continue
+		}
+		n.see(&visit{entry: e, via: c.item.key, inner: inner.parent, quantity: toQuantity(inner.quantity, inner.uom)})
+		if w.dir == DirectionForward && e.has(c.item.key, partInput) {
+			if err := w.consumedWith(c, e); err != nil {
+				return err
+			}
+		}
+	}
+	above, err := w.packings(c.item)
+	if err != nil {
+		return err
+	}
+	for _, up := range above {
+		if both, ok := up.window.intersect(in); ok {
+			if err := w.carrier(n, inner, up, both, depth+1, append(path, k.parent)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// consumedWith follows a container that was consumed with what was in it.
+func (w *walk) consumedWith(c *visited, e *entry) error {
+	process, err := w.process(e)
+	if err != nil {
+		return err
+	}
+	for _, p := range process {
+		for _, m := range p.in(partOutput) {
+			if m.key == c.item.key {
+				continue
+			}
+			if err := w.transformed(c, e, p, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *walk) packedLink(k packing) {
+	l := w.link(k.kind, k.child, k.parent, k.from)
+	l.endAt, l.quantity = k.to, toQuantity(k.quantity, k.uom)
+	l.add(k.events...)
+}
+
+// unpack follows the contents of a container.
+func (w *walk) unpack(n *visited, t task) error {
+	if t.inside == never {
+		return nil
+	}
+	list, err := w.contents(n.item, t.inside)
+	if err != nil {
+		return err
+	}
+	for _, k := range list {
+		in, _ := k.window.intersect(t.inside)
+		next := task{key: k.child, stretch: window{beginning, in.to}, inside: in}
+		if w.dir == DirectionForward {
+			next.stretch = window{in.from, endless}
+		}
+		if err := w.push(next, RoleContent, n.depth+1); err != nil {
+			return err
+		}
+		if w.nodes[k.child] != nil {
+			w.packedLink(k)
+		}
+	}
+	return nil
+}
+
+func (w *walk) link(kind EdgeKind, from, to string, start moment) *link {
+	key := edgeKey{kind, from, to, start.ref}
+	if kind == EdgeTransformed || kind == EdgeMember {
+		key.start = Ref{} // one edge, however many events say it
+	}
+	l := w.edges[key]
+	if l == nil {
+		l = &link{edgeKey: key, startAt: start, endAt: endless}
+		w.edges[key] = l
+	}
+	if start.before(l.startAt) {
+		l.startAt = start
+	}
+	return l
+}
+
+func (l *link) add(events ...*entry) {
+	for _, e := range events {
+		if !slices.Contains(l.events, e) {
+			l.events = append(l.events, e)
+		}
+	}
+	slices.SortFunc(l.events, func(a, b *entry) int { return a.compare(b.moment) })
+}
+
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"waybill/consensus/quorum"
+	"waybill/crypto"
+)
+
+// Precheck answers, without any cryptography, whether a transaction may be worth checking the signatures of: its
+// network, and that the keys which claim to have signed may sign for its author and sponsor at height. The error is a
+// [RuleError] of rule R1; any other error is the view's.
+func Precheck(v View, height quorum.Height, tx *Transaction) error {
+	return ask(v, height, func(b *blockRun) *Finding { return b.checkSigners(tx) })
+}
+
+// Admit answers whether a transaction would be executed in a block at height, as far as can be told before: what
+// Precheck asks, expiry window, not executed before, size, fee, dependencies. Rules about its effects are not asked.
+// The error is a [RuleError] of rule R1; errors.Is tells CodeDependencyMissing, which may pass later, from the others.
+// Any other error is the view's.
+func Admit(v View, height quorum.Height, tx *Transaction) error {
+	return ask(v, height, func(b *blockRun) *Finding {
+		_, f := admit(b, tx)
+		return f
+	})
+}
+
+func ask(v View, height quorum.Height, question func(*blockRun) *Finding) error {
+	params, err := ReadParams(v)
+	if err != nil {
+		return err
+	}
+	genesis, err := ReadGenesisHash(v)
+	if err != nil {
+		return err
+	}
+	b := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: height}
+	f := question(b)
+	if b.o.err != nil {
+		return b.o.err
+	}
+	if f != nil {
+		return &RuleError{*f}
+	}
+	return nil
+}
+
+// admit asks everything of rule R1 and returns the fee.
+func admit(b *blockRun, tx *Transaction) (fee uint64, f *Finding) {
+	if f := b.checkSigners(tx); f != nil {
+		return 0, f
+	}
+	if f := b.checkWindow(tx); f != nil {
+		return 0, f
+	}
+	if tx.Size() > int(b.params.MaxTxBytes) {
+		return 0, refuse(CodeTooLarge, "", decimal(tx.Size()), decimal(int(b.params.MaxTxBytes)))
+	}
+	fee, ok := FeeOf(&b.params, tx.Size(), tx.Body.Tip)
+	payer, _ := get[Account](b.o, AccountKey(tx.payer()))
+	if !ok || payer.Balance < fee {
+		return 0, refuse(CodeFee, "/tip", tx.payer().String(), decimal(payer.Balance), decimal(fee))
+	}
+	return fee, b.checkDependencies(tx)
+}
+
+// checkSigners asks whether the keys may sign. An account that is not on the ledger may do one thing: register as an
+// organisation with somebody else paying.
+func (b *blockRun) checkSigners(tx *Transaction) *Finding {
+	if tx.Body.Genesis != b.genesis {
+		return refuse(CodeForeignNetwork, "/genesis", tx.Body.Genesis.String(), b.genesis.String())
+	}
+	author, known := get[Account](b.o, AccountKey(tx.Body.Author))
+	if !known && (tx.Body.Kind != KindRegisterOrganisation || tx.Body.Sponsor == nil) {
+		return refuse(CodeUnknownAuthor, "/author", tx.Body.Author.String())
+	}
+	if !b.signed(tx, &author, tx.Body.Author) {
+		return refuse(CodeKeyNotActive, "/signatures", tx.Body.Author.String(), decimal(b.height))
+	}
+	if tx.Body.Sponsor == nil {
+		return nil
+	}
+	sponsor, known := get[Account](b.o, AccountKey(*tx.Body.Sponsor))
+	if !known {
+		return refuse(CodeUnknownSponsor, "/sponsor", tx.Body.Sponsor.String())
+	}
+	if !b.signed(tx, &sponsor, *tx.Body.Sponsor) {
+		return refuse(CodeSponsorNotSigned, "/signatures", tx.Body.Sponsor.String(), decimal(b.height))
+	}
+	return nil
+}
+
+func (b *blockRun) signed(tx *Transaction, acct *Account, address crypto.Address) bool {
+	for i := range tx.Signatures {
+		if acct.KeyActive(address, tx.Signatures[i].Key, b.height) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *blockRun) checkWindow(tx *Transaction) *Finding {
+	expiry, window := tx.Body.ExpiryHeight, quorum.Height(b.params.ExpiryWindow)
+	if expiry < b.height {
+		return refuse(CodeExpired, "/expiryHeight", decimal(expiry), decimal(b.height))
+	}
+	if expiry-b.height > window {
+		return refuse(CodeExpiryTooFar, "/expiryHeight", decimal(expiry), decimal(window), decimal(b.height))
+	}
+	if seen, ok := get[Seen](b.o, SeenKey(tx.id)); ok {
+		f := refuse(CodeSeen, "")
+		f.Conflict = Conflict{Tx: tx.id, Height: seen.Height}
+		return f
+	}
+	return nil
+}
+
+func (b *blockRun) checkDependencies(tx *Transaction) *Finding {
+	for i, id := range tx.Body.DependsOn {
+		field := "/dependsOn/" + decimal(i)
+		seen, ok := get[Seen](b.o, SeenKey(id))
+		if !ok {
+			return refuse(CodeDependencyMissing, field, id.String())
+		}
+		if !seen.OK {
+			f := refuse(CodeDependencyFailed, field, id.String())
+			f.Conflict = Conflict{Tx: id, Height: seen.Height}
+			return f
+		}
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"waybill/epcis"
+)
+
+// Amount is an exact decimal number as the state stores it: Coefficient × 10^Exponent in the one form of
+// [epcis.Decimal]. Amounts of the state are never negative and count at most billionths.
+type Amount struct {
+	_           struct{} `cbor:",toarray"`
+	Coefficient int64
+	Exponent    int8
+}
+
+// minAmountExponent is the finest part of a unit that is counted; it leaves nine digits before the point.
+const minAmountExponent = -9
+
+// AmountOf makes an amount of a decimal.
+func AmountOf(d epcis.Decimal) Amount {
+	return Amount{Coefficient: d.Coefficient, Exponent: d.Exponent}
+}
+
+// Decimal returns the number.
+func (a Amount) Decimal() epcis.Decimal {
+	return epcis.Decimal{Coefficient: a.Coefficient, Exponent: a.Exponent}
+}
+
+// String returns the number as text, for example "200.5".
+func (a Amount) String() string { return a.Decimal().String() }
+
+// MarshalText returns the text of String.
+func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// IsZero reports whether the amount is 0.
+func (a Amount) IsZero() bool { return a.Coefficient == 0 }
+
+// plus returns the sum; false if it is beyond what is counted.
+func (a Amount) plus(b Amount) (Amount, bool) {
+	sum, err := a.Decimal().Add(b.Decimal())
+	return AmountOf(sum), err == nil
+}
+
+// minus returns the difference; false if it would be negative.
+func (a Amount) minus(b Amount) (Amount, bool) {
+	diff, err := a.Decimal().Sub(b.Decimal())
+	return AmountOf(diff), err == nil && diff.Sign() >= 0
+}
+
+// cmp returns -1, 0 or 1.
+func (a Amount) cmp(b Amount) int { return a.Decimal().Cmp(b.Decimal()) }
+
+// smaller returns the smaller one.
+func (a Amount) smaller(b Amount) Amount {
+	if b.cmp(a) < 0 {
+		return b
+	}
+	return a
+}
+
+// countable reports whether a stated quantity can enter a balance.
+func countable(d epcis.Decimal) bool {
+	return d.Sign() >= 0 && d.Exponent >= minAmountExponent && d.Exponent <= 12
+}
+
+// canonicalUnit is the one code of a unit. The codes for "each", "one" and "piece" count like no unit at all.
+func canonicalUnit(uom string) string {
+	switch uom {
+	case "EA", "C62", "H87":
+		return ""
+	}
+	return uom
+}

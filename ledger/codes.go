@@ -1,0 +1,286 @@
+package ledger
+
+import "fmt"
+
+// Code is one way in which a rule speaks. The numbers are part of the receipts: append, never renumber. A Code is an
+// error, for errors.Is.
+type Code uint16
+
+// The codes, grouped by rule; the first digits are the rule's number. CodeOK means that nothing is wrong.
+const (
+	CodeOK       Code = 0
+	CodeInternal Code = 1 // a fault of this program; the transaction was rolled back
+
+	// R1: who signed, when, and was it before.
+	CodeForeignNetwork    Code = 101
+	CodeUnknownAuthor     Code = 102
+	CodeKeyNotActive      Code = 103
+	CodeUnknownSponsor    Code = 104
+	CodeSponsorNotSigned  Code = 105
+	CodeExpired           Code = 106
+	CodeExpiryTooFar      Code = 107
+	CodeSeen              Code = 108
+	CodeTooLarge          Code = 109
+	CodeFee               Code = 110
+	CodeDependencyMissing Code = 111
+	CodeDependencyFailed  Code = 112
+	CodeNoOrganisation    Code = 113
+	CodeNotAdmitted       Code = 114
+
+	// R2: company prefixes.
+	CodeForeignPrefix     Code = 201
+	CodeNoPrefix          Code = 202
+	CodeNoNamespace       Code = 203
+	CodeDelegationExpired Code = 204
+
+	// R3: identifiers and the event itself.
+	CodeBadIdentifier Code = 301
+	CodeBadEvent      Code = 302
+
+	// R4: one commissioning.
+	CodeSerialTaken Code = 401
+
+	// R5: unknown and ended objects.
+	CodeUnknownObject Code = 501
+	CodeEndedObject   Code = 502
+	CodeUnverified    Code = 503
+
+	// R6: custodian and owner.
+	CodeNotCustodian Code = 601
+	CodeNotOwner     Code = 602
+	CodeNotHolder    Code = 603
+
+	// R7: hand-off.
+	CodeInTransit       Code = 701
+	CodeNoReceiver      Code = 702
+	CodeUnknownReceiver Code = 703
+	CodeNotReceiver     Code = 704
+	CodeNotShipped      Code = 705
+	CodeOverage         Code = 706
+	CodeVoidTooEarly    Code = 707
+	CodeNotShipper      Code = 708
+	CodeTooManyOpen     Code = 709
+	CodeBearer          Code = 710
+	CodeOnBehalf        Code = 711
+	CodeAlreadyHeld     Code = 712
+	CodeNothingShipped  Code = 713
+	CodeTooManyLots     Code = 714
+
+	// R8: packing.
+	CodePackingCycle   Code = 801
+	CodePackingDepth   Code = 802
+	CodePackedElse     Code = 803
+	CodePackedChild    Code = 804
+	CodeNotInContainer Code = 805
+	CodeContainerFull  Code = 806
+	CodeStillPacked    Code = 807
+
+	// R9: associations.
+	CodeAssociated Code = 901
+
+	// R10: balances.
+	CodeOverdrawn    Code = 1001
+	CodeUnmeasured   Code = 1002
+	CodeBadQuantity  Code = 1003
+	CodeGrown        Code = 1004
+	CodeTooManyUnits Code = 1005
+
+	// R11: genealogy.
+	CodeGenealogyCycle Code = 1101
+	CodeGenealogyDepth Code = 1102
+
+	// R13 to R15: dates and event ids.
+	CodePastExpiry     Code = 1301
+	CodeFutureEvent    Code = 1401
+	CodeLate           Code = 1402
+	CodeOutOfOrder     Code = 1403
+	CodeEventIDTaken   Code = 1501
+	CodeDuplicateEvent Code = 1502
+	CodeDeclared       Code = 1503
+	CodeDeclaredNone   Code = 1504
+
+	// Identity, master data and money have no numbered rule.
+	CodeNameTaken       Code = 2001
+	CodePartyTaken      Code = 2002
+	CodeNotRegistrar    Code = 2003
+	CodePrefixHeld      Code = 2004
+	CodeNoClaim         Code = 2005
+	CodeKeyKnown        Code = 2006
+	CodeNoSuchKey       Code = 2007
+	CodeLastKey         Code = 2008
+	CodeTooManyKeys     Code = 2009
+	CodeHeightPast      Code = 2010
+	CodeNotYours        Code = 2011
+	CodeNoDelegation    Code = 2012
+	CodeDelegationPast  Code = 2013
+	CodeNotAnOrg        Code = 2014
+	CodeTooManyParties  Code = 2015
+	CodeRenamed         Code = 2016
+	CodeTooManyPrefixes Code = 2017
+	CodeNoMoney         Code = 2101
+	CodeNoValidator     Code = 2102
+	CodeValidatorExists Code = 2103
+	CodeNoStake         Code = 2104
+	CodeMinBond         Code = 2105
+	CodeKeyNotSigned    Code = 2106
+	CodeTooManyVals     Code = 2107
+	CodeTooManyUnbonds  Code = 2108
+	CodeZeroAmount      Code = 2109
+)
+
+// codeInfo is the name of a code and its sentences; {0}, {1}… stand for the finding's arguments.
+type codeInfo struct {
+	name, detail, remedy string
+}
+
+// codes is the table; it is never changed.
+var codes = map[Code]codeInfo{
+	CodeOK:       {"ok", "", ""},
+	CodeInternal: {"internal", "the ledger failed on this transaction and rolled it back ({0})", "Report this: it is a fault of the program"},
+
+	CodeForeignNetwork:    {"foreign-network", "the transaction was made for network {0}, this is {1}", "Sign it again with this network's genesis hash"},
+	CodeUnknownAuthor:     {"unknown-author", "account {0} is not on the ledger", "Have somebody transfer to it, or register it with a sponsor"},
+	CodeKeyNotActive:      {"key-not-active", "none of the keys that signed may sign for {0} at height {1}", "Sign with a key that is registered for the account and not revoked"},
+	CodeUnknownSponsor:    {"unknown-sponsor", "sponsor {0} is not on the ledger", "Name a sponsor that has an account"},
+	CodeSponsorNotSigned:  {"sponsor-not-signed", "sponsor {0} did not sign with a key that may sign for it at height {1}", "Have the sponsor sign too"},
+	CodeExpired:           {"expired", "the transaction expired at height {0}, this is height {1}", "Sign it again with a later expiry height"},
+	CodeExpiryTooFar:      {"expiry-too-far", "expiry height {0} is more than {1} blocks after height {2}", "Sign it again with an expiry height at most {1} blocks ahead"},
+	CodeSeen:              {"seen", "the transaction was executed before", "Nothing to do: look up its receipt"},
+	CodeTooLarge:          {"too-large", "the transaction has {0} bytes, the network takes {1}", "Split it"},
+	CodeFee:               {"fee", "account {0} has {1} and the fee with tip is {2}", "Fund the account or use a sponsor"},
+	CodeDependencyMissing: {"dependency-missing", "transaction {0}, which this one depends on, has not been executed", "Send that one first, or this one again without the dependency"},
+	CodeDependencyFailed:  {"dependency-failed", "transaction {0}, which this one depends on, was refused", "Correct that one first"},
+	CodeNoOrganisation:    {"no-organisation", "account {0} is not an organisation and this network takes events of organisations only", "Register the organisation first"},
+	CodeNotAdmitted:       {"not-admitted", "organisation {0} is not admitted", "Ask a registrar of the network to admit it"},
+
+	CodeForeignPrefix:     {"foreign-prefix", "{0} does not hold company prefix {1} ({2} does, since height {3}), so {4} is not its to name", "Ask {2} for a delegation or use your own prefix"},
+	CodeNoPrefix:          {"no-prefix", "nobody on this network holds a company prefix of {0}", "Claim the prefix and have a registrar approve it"},
+	CodeNoNamespace:       {"no-namespace", "{0} is no GS1 identifier, so nobody can show that it is theirs", "Use a GS1 identifier under your own prefix where you can"},
+	CodeDelegationExpired: {"delegation-expired", "the delegation of {0} by {1} to {2} ended at {3t}, the block's time is {4t}", "Ask {1} for a new delegation or use your own prefix"},
+
+	CodeBadIdentifier: {"bad-identifier", "{0} is not a valid identifier: {1}", "Correct the identifier"},
+	CodeBadEvent:      {"bad-event", "{0}", "Correct the event"},
+
+	CodeSerialTaken: {"serial-taken", "{0} was commissioned before, by {1}", "Use a serial number that was never used"},
+
+	CodeUnknownObject: {"unknown-object", "{0} is not on the ledger", "Commission it first"},
+	CodeEndedObject:   {"ended-object", "{0} is {1} and nothing happens to it any more", "Check the identifier"},
+	CodeUnverified:    {"unverified", "{0} was not born on this ledger; it was taken over with origin unverified", ""},
+
+	CodeNotCustodian: {"not-custodian", "{0} does not hold {1} ({2} does)", "Have {2} ship it to you and receive it first"},
+	CodeNotOwner:     {"not-owner", "{0} does not own {1} ({2} does), so it cannot pass ownership to {3}", "Have the owner say so"},
+	CodeNotHolder:    {"not-holder", "{0} holds none of {1}", "Have the holder ship it to you and receive it first"},
+
+	CodeInTransit:       {"in-transit", "{0} is in transit from {1} to {2}", "Have {2} receive it, or void the shipment"},
+	CodeNoReceiver:      {"no-receiver", "the shipment names no receiver", "Name the receiver as destination of type possessing_party or owning_party"},
+	CodeUnknownReceiver: {"unknown-receiver", "receiver {0} is no organisation on this network", "Have the receiver register that identifier or its company prefix"},
+	CodeNotReceiver:     {"not-receiver", "{0} is in transit to {1}, not to {2}", "Have {1} receive it, or have the shipper void and ship again"},
+	CodeNotShipped:      {"not-shipped", "{0} was not shipped to {1}; {2} holds it", "Have {2} ship it first"},
+	CodeNothingShipped:  {"nothing-shipped", "nothing of {0} is in transit to {1}", "Have its holder ship it first"},
+	CodeOverage:         {"overage", "{0} of {1} is received and only {2} is in transit to {3}", "Have the shipper ship the rest"},
+	CodeVoidTooEarly:    {"void-too-early", "{0} was shipped at {1t} and may be voided from {2t}", "Wait, or have the receiver receive and ship back"},
+	CodeNotShipper:      {"not-shipper", "{0} has no shipment of {1} under way", "Only who shipped can void"},
+	CodeTooManyLots:     {"too-many-lots", "a shipment names at most {0} lots, this one {1}", "Split the event"},
+	CodeTooManyOpen:     {"too-many-open", "{0} has {1} shipments under way, which is the limit", "Have some of them received first"},
+	CodeBearer:          {"bearer", "{0} was shipped to nobody in particular and {1} received it", ""},
+	CodeOnBehalf:        {"on-behalf", "{0} was received by {1} in the name of {2}, which is not on the ledger", ""},
+	CodeAlreadyHeld:     {"already-held", "{0} was not in transit; {1} held it already", ""},
+
+	CodePackingCycle:   {"packing-cycle", "{0} would be packed into itself, by way of {1}", "Unpack {1} first"},
+	CodePackingDepth:   {"packing-depth", "{0} would be packed more than {1} levels deep", "Use fewer levels of packaging"},
+	CodePackedElse:     {"packed-elsewhere", "{0} was still packed in {1}; it counts as unpacked from there", "Unpack it from {1} first"},
+	CodePackedChild:    {"packed-child", "{0} was acted on while packed in {1}; it counts as unpacked", "Unpack it from {1} first, or act on {1}"},
+	CodeNotInContainer: {"not-in-container", "{0} is not packed in {1}", "Check the identifiers"},
+	CodeContainerFull:  {"container-full", "{0} would hold more than {1} things directly", "Use several containers"},
+	CodeStillPacked:    {"still-packed", "{0} ended with things in it; they count as unpacked", "Unpack it first"},
+
+	CodeAssociated: {"associated", "{0} was still associated with {1}", "End that association first"},
+
+	CodeOverdrawn:   {"overdrawn", "{0} takes {1} of {2} and has {3}", "Check the quantity and the lot"},
+	CodeUnmeasured:  {"unmeasured", "an unspecified amount of {0}; balances cannot be checked", "State the quantity and unit"},
+	CodeBadQuantity: {"bad-quantity", "quantity {0} of {1} is negative or beyond what the ledger counts", "Correct the quantity"},
+	CodeGrown:       {"grown", "{0} takes {1} of {2}, {3} more than is known; its origin is unverified, so the rest was taken over", "Record where the rest came from"},
+
+	CodeTooManyUnits: {"too-many-units", "{0} would be counted in more than {1} units", "Use one of the units it is counted in"},
+
+	CodeGenealogyCycle: {"genealogy-cycle", "{0} would be made of itself", "Give the output a new lot number"},
+	CodeGenealogyDepth: {"genealogy-depth", "{0} was used before and its ancestry is too wide to rule out a cycle", "Give the output a new lot number"},
+
+	CodePastExpiry:     {"past-expiry", "{0} expired at {1t} and was shipped at {2t}", "Do not ship expired goods"},
+	CodeFutureEvent:    {"future-event", "the event time is {0t}, more than {2d} after the block's {1t}", "Check the clock and the time zone of the event"},
+	CodeLate:           {"late", "recorded {0d} after it happened", ""},
+	CodeOutOfOrder:     {"out-of-order", "{0} has a later event on record", ""},
+	CodeEventIDTaken:   {"event-id-taken", "event id {0} was used before by the same author for another event", "Use a new event id"},
+	CodeDuplicateEvent: {"duplicate-event", "the same event was recorded before", ""},
+	CodeDeclared:       {"declared", "the event was declared erroneous; what it named is marked as tainted", "Record the corrective event"},
+	CodeDeclaredNone:   {"declared-none", "the event that is declared erroneous is not on record under this author", "Repeat the erroneous event exactly, with its event id"},
+
+	CodeNameTaken:       {"name-taken", "the name {0} belongs to {1}", "Choose another name"},
+	CodePartyTaken:      {"party-taken", "the party identifier {0} belongs to {1}", "Use an identifier of your own"},
+	CodeNotRegistrar:    {"not-registrar", "{0} is no registrar of this network", "Ask a registrar"},
+	CodePrefixHeld:      {"prefix-held", "company prefix {0} is held by {1} since height {2}", "Ask a registrar to settle whose it is"},
+	CodeNoClaim:         {"no-claim", "{0} has not claimed company prefix {1}", "Have it claim the prefix first"},
+	CodeKeyKnown:        {"key-known", "key {0} is already registered for {1}", ""},
+	CodeNoSuchKey:       {"no-such-key", "key {0} is not registered for {1}", "Check the key"},
+	CodeLastKey:         {"last-key", "without key {0} nothing could sign for {1} any more", "Add another key first"},
+	CodeTooManyKeys:     {"too-many-keys", "an account has at most {0} keys", "Revoke some first"},
+	CodeHeightPast:      {"height-past", "height {0} is not after this block's {1}", "Name a later height, or 0 for the next block"},
+	CodeNotYours:        {"not-yours", "{0} is not under a company prefix of {1}", "Name your own prefix, or a class under it"},
+	CodeNoDelegation:    {"no-delegation", "{0} has not delegated {1} to {2}", "Check scope and account"},
+	CodeDelegationPast:  {"delegation-past", "the delegation would end at {0t}, which is not after the block's {1t}", "Name a later time"},
+	CodeNotAnOrg:        {"not-an-organisation", "account {0} is not a registered organisation", "Have it register first"},
+	CodeTooManyParties:  {"too-many-parties", "an organisation has at most {0} party identifiers and {1} roles", "Register fewer"},
+	CodeRenamed:         {"renamed", "the organisation is registered as {0}", "Repeat the registered name"},
+	CodeTooManyPrefixes: {"too-many-prefixes", "{0} holds {1} company prefixes, which is the limit", "Register another organisation"},
+	CodeNoMoney:         {"no-money", "account {0} has {1} and needs {2}", "Fund the account"},
+	CodeNoValidator:     {"no-validator", "{0} is not a registered validator", "Check the key"},
+	CodeValidatorExists: {"validator-exists", "validator key {0} is registered by {1}", "Use another key"},
+	CodeNoStake:         {"no-stake", "{0} has {1} bonded with {2} and asks for {3}", "Ask for less"},
+	CodeMinBond:         {"min-bond", "{0} would be below the smallest stake of {1}", "Bond more, or unbond everything"},
+	CodeKeyNotSigned:    {"key-not-signed", "validator key {0} did not sign", "Sign with the validator key too"},
+	CodeTooManyVals:     {"too-many-validators", "the network takes at most {0} validators", "Wait until one leaves"},
+	CodeTooManyUnbonds:  {"too-many-unbonds", "at most {0} unbonds may be under way for one account", "Wait for one to be released"},
+	CodeZeroAmount:      {"zero-amount", "the amount is zero", "Name an amount"},
+}
+
+func (c Code) info() codeInfo {
+	if info, ok := codes[c]; ok {
+		return info
+	}
+	return codeInfo{name: fmt.Sprintf("code-%d", uint16(c)), detail: "unknown code", remedy: "Upgrade this program"}
+}
+
+// Rule returns the number of the rule, for example "R6"; "" for codes without one.
+func (c Code) Rule() string {
+	if c >= 100 && c < 2000 {
+		return fmt.Sprintf("R%d", uint16(c)/100)
+	}
+	return ""
+}
+
+// rule returns the number of the rule, 0 for codes without one.
+func (c Code) rule() int {
+	if c >= 100 && c < 2000 {
+		return int(c) / 100
+	}
+	return 0
+}
+
+// always reports whether the code refuses whatever the severity of its rule: it protects what the state means.
+func (c Code) always() bool {
+	switch c {
+	case CodeForeignPrefix, CodeDelegationExpired, CodeBadEvent, CodeTooManyOpen, CodeTooManyLots, CodePackingCycle, CodePackingDepth,
+		CodeContainerFull, CodeBadQuantity, CodeTooManyUnits, CodeGenealogyCycle, CodeGenealogyDepth:
+		return true
+	}
+	return c.rule() == 1
+}
+
+// String returns the name of the code, for example "not-custodian".
+func (c Code) String() string { return c.info().name }
+
+// Error makes a Code usable as the target of errors.Is.
+func (c Code) Error() string { return c.info().name }
+
+// MarshalText returns the text of String.
+func (c Code) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

@@ -1,0 +1,45 @@
+// Package ledger says what a block does to the state, and which transactions are legal.
+//
+// What it does. [DecodeTransaction] turns bytes into a [Transaction] whose payload is parsed and whose identifiers are
+// canonical; [VerifyTransactions] checks signatures and its results are the only transactions a [Block] takes; [Admit]
+// answers whether a transaction is worth holding; [Apply] executes a finalized block over a read-only [View] and
+// returns an [Update] with every state write, a [Receipt] for every transaction and a record of every event. A
+// transaction that breaks a rule has no effect but its fee, and its receipt says which rule, where, against what, and
+// what would be legal.
+//
+// What it does not do. It reads no clock, file, socket or randomness, starts nothing, keeps nothing between calls and
+// never sees JSON; there are no floats. It keeps no index: questions over many events belong to ledger/index. It does
+// not compute the state root: the store does, from Update.Writes.
+//
+// Who calls it. The node's executor (Apply), its mempool (Admit), the verify pool (DecodeTransaction,
+// VerifyTransactions), the store and the indexes (keys, records, receipts), wallets (Sign), the API (readers).
+//
+// Concurrency. Every function is pure. A Transaction is immutable once made and may be shared. A View must not change
+// during Apply.
+//
+// # What events do
+//
+// Custody is tracked for items (anything named in an EPC list) one by one, and for lots and classes (anything named in
+// a quantity list) as balances per custodian and unit. A party on the ledger is an account address; organisations give
+// it a name, prefixes and party identifiers.
+//
+//   - An item has one custodian or is in transit. Packing is inherited, not copied: custody, place and ownership
+//     changes of a container are those of its contents from the moment they were packed until they are unpacked, so
+//     that shipping a pallet touches the pallet only. [ReadItem] resolves this.
+//   - Loose quantities are in [Balance]; packed ones are in the [Contents] of their container; shipped ones are in
+//     their [Shipment]. What was produced minus what was consumed is always the sum of the three.
+//   - bizStep shipping, or departing that names a receiving party, locks goods for the receiver: the possessing_party of the
+//     destinations, else the owning_party, else the location's organisation. receiving or accepting by that receiver closes
+//     it. In strict networks a shipment must name a receiver that is on the ledger. In adopt networks one that does
+//     not is flagged: a named party that is not on the ledger is stood in for by the shipper until it joins, and a
+//     shipment that names nobody goes to the first organisation that receives it, as a bearer document would.
+//   - Flagged means recorded, without the effect that the rule guards: an unknown item shipped in a network that flags
+//     R6 is on the record and nobody's custody changes. Exceptions, because real goods move that way: acting on a
+//     packed item unpacks it (R8); a device is attached where it was last said to be (R9); expired goods move (R13); late
+//     and ill-named events count (R14, R15, R3); adopt networks create unknown goods when they are first seen, marked
+//     [FlagUnverified] (R5).
+//   - A company prefix held by somebody else is refused in every mode.
+//   - The ownership of items is tracked; that of quantities is not.
+//   - An error declaration marks the event it names as declared and everything the event named as tainted. Effects
+//     are not undone; a compensating event is.
+package ledger

@@ -1,0 +1,134 @@
+package ledger
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"waybill/crypto"
+)
+
+// overlay is the state during one block: what the view says, under what the block has changed so far, under what the
+// transaction in hand has changed, under what its event in hand has changed.
+//
+//  1. Records are decoded once per block and encoded once, at its end.
+//  2. A record in a layer is never changed in place: get returns a copy of the struct, put replaces it; slices inside
+//     records are replaced too. So dropping a layer undoes it completely.
+//  3. Nothing depends on the order of a map: writes are sorted when they are collected.
+//
+// A view that fails sets err and reads as absent from then on; Apply looks at err after every transaction.
+type overlay struct {
+	view   View
+	read   map[string]cached // what the view answered, decoded
+	layers []map[string]any  // block, transaction, event; nil in a map: deleted
+	err    error
+}
+
+// cached is a record as read: its bytes, to leave out writes that change nothing, and its struct. Absent: rec nil.
+type cached struct {
+	raw []byte
+	rec any
+}
+
+func newOverlay(v View) *overlay {
+	return &overlay{view: v, read: map[string]cached{}, layers: []map[string]any{{}}}
+}
+
+// push opens a layer.
+func (o *overlay) push() { o.layers = append(o.layers, map[string]any{}) }
+
+// drop forgets the top layer.
+func (o *overlay) drop() { o.layers = o.layers[:len(o.layers)-1] }
+
+// merge moves the top layer into the one below.
+func (o *overlay) merge() {
+	top := o.layers[len(o.layers)-1]
+	o.drop()
+	below := o.layers[len(o.layers)-1]
+	for k, rec := range top { // order does not matter: keys are distinct
+		below[k] = rec
+	}
+}
+
+// dropTo drops layers until n are left.
+func (o *overlay) dropTo(n int) { o.layers = o.layers[:n] }
+
+// get returns the record at key as a copy; false if there is none.
+func get[T any](o *overlay, key []byte) (T, bool) {
+	var none T
+	for i := len(o.layers) - 1; i >= 0; i-- {
+		if rec, ok := o.layers[i][string(key)]; ok {
+			if rec == nil {
+				return none, false
+			}
+			return *rec.(*T), true
+		}
+	}
+	c, ok := o.read[string(key)]
+	if !ok {
+		c = fetch[T](o, key)
+	}
+	if c.rec == nil {
+		return none, false
+	}
+	return *c.rec.(*T), true
+}
+
+func fetch[T any](o *overlay, key []byte) cached {
+	var c cached
+	raw, err := o.view.Read(key)
+	if err == nil && raw != nil {
+		var rec *T
+		if rec, err = decodeRecord[T](key, raw); err == nil {
+			// The view may reuse its memory after Read.
+			c = cached{raw: bytes.Clone(raw), rec: rec}
+		}
+	}
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	o.read[string(key)] = c
+	return c
+}
+
+// put sets the record at key.
+func put[T any](o *overlay, key []byte, rec T) { o.layers[len(o.layers)-1][string(key)] = &rec }
+
+// del removes the record at key.
+func (o *overlay) del(key []byte) { o.layers[len(o.layers)-1][string(key)] = nil }
+
+// writes encodes what the block changed, ascending by key, without what is as it was. The record of a deleted key that
+// was never read must still be deleted, so absence is asked of the view.
+func (o *overlay) writes() ([]Write, error) {
+	block := o.layers[0]
+	keys := make([]string, 0, len(block))
+	for k := range block {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, strings.Compare)
+	out := make([]Write, 0, len(keys))
+	for _, k := range keys {
+		before, err := o.before(k)
+		if err != nil {
+			return nil, err
+		}
+		var value []byte
+		if rec := block[k]; rec != nil {
+			if value, err = crypto.Marshal(rec); err != nil {
+				return nil, malformedBy(ErrState, err, "state key %q", k)
+			}
+		}
+		if (value == nil) == (before == nil) && bytes.Equal(value, before) {
+			continue
+		}
+		out = append(out, Write{Key: []byte(k), Value: value})
+	}
+	return out, nil
+}
+
+func (o *overlay) before(k string) ([]byte, error) {
+	if c, ok := o.read[k]; ok {
+		return c.raw, nil
+	}
+	return o.view.Read([]byte(k))
+}

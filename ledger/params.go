@@ -1,0 +1,260 @@
+package ledger
+
+import (
+	"fmt"
+
+	"waybill/crypto"
+)
+
+// Severity is what a network does when an event breaks a rule. Its text is "reject", "flag" or "off".
+type Severity uint8
+
+// The severities. The zero Severity is Off.
+const (
+	Off     Severity = 0 // as Flagged, without the mark
+	Flagged Severity = 1 // the event is recorded and marked, without the effect that the rule guards
+	Reject  Severity = 2 // the event is refused
+)
+
+var severityNames = [...]string{Off: "off", Flagged: "flag", Reject: "reject"}
+
+// String returns "off", "flag" or "reject".
+func (s Severity) String() string {
+	if int(s) < len(severityNames) {
+		return severityNames[s]
+	}
+	return fmt.Sprintf("severity %d", uint8(s))
+}
+
+// MarshalText returns the text of String.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the text of String.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for i, name := range severityNames {
+		if name == string(text) {
+			*s = Severity(i)
+			return nil
+		}
+	}
+	return malformed(ErrGenesis, "severity %q is not reject, flag or off", text)
+}
+
+// Onboarding says how a network treats goods that were born before it. Its text is "strict" or "adopt".
+type Onboarding uint8
+
+// The modes.
+const (
+	Strict Onboarding = 0 // every object is born on the ledger, every receiver is on the ledger
+	Adopt  Onboarding = 1 // unknown goods and parties are let in and marked unverified
+)
+
+// String returns "strict" or "adopt".
+func (o Onboarding) String() string {
+	switch o {
+	case Strict:
+		return "strict"
+	case Adopt:
+		return "adopt"
+	}
+	return fmt.Sprintf("onboarding %d", uint8(o))
+}
+
+// MarshalText returns the text of String.
+func (o Onboarding) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads the text of String.
+func (o *Onboarding) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "strict":
+		*o = Strict
+	case "adopt":
+		*o = Adopt
+	default:
+		return malformed(ErrGenesis, "onboarding %q is not strict or adopt", text)
+	}
+	return nil
+}
+
+// Admission says how organisations join. Its text is "open" or "registrar".
+type Admission uint8
+
+// The modes.
+const (
+	Open      Admission = 0 // an organisation counts from its registration
+	Registrar Admission = 1 // an organisation counts when a registrar has admitted it
+)
+
+// String returns "open" or "registrar".
+func (a Admission) String() string {
+	switch a {
+	case Open:
+		return "open"
+	case Registrar:
+		return "registrar"
+	}
+	return fmt.Sprintf("admission %d", uint8(a))
+}
+
+// MarshalText returns the text of String.
+func (a Admission) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads the text of String.
+func (a *Admission) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "open":
+		*a = Open
+	case "registrar":
+		*a = Registrar
+	default:
+		return malformed(ErrGenesis, "admission %q is not open or registrar", text)
+	}
+	return nil
+}
+
+// Rules is the severity of every rule of the ledger. A rule that protects the ledger itself (R1, and identifiers under
+// somebody else's prefix, packing cycles, genealogical cycles, a spent balance) refuses whatever its severity.
+type Rules struct {
+	_   struct{} `cbor:",toarray"`
+	R1  Severity `json:"R1"`  // signatures, expiry, replay
+	R2  Severity `json:"R2"`  // company prefixes
+	R3  Severity `json:"R3"`  // canonical identifiers
+	R4  Severity `json:"R4"`  // one commissioning of a serial
+	R5  Severity `json:"R5"`  // nothing happens to unknown or ended objects
+	R6  Severity `json:"R6"`  // only the custodian acts, only the owner sells
+	R7  Severity `json:"R7"`  // hand-off takes both parties
+	R8  Severity `json:"R8"`  // packing is a forest
+	R9  Severity `json:"R9"`  // association intervals
+	R10 Severity `json:"R10"` // no balance below zero
+	R11 Severity `json:"R11"` // genealogy is acyclic
+	R12 Severity `json:"R12"` // recalls
+	R13 Severity `json:"R13"` // expiry dates of goods
+	R14 Severity `json:"R14"` // event time
+	R15 Severity `json:"R15"` // event ids
+	R16 Severity `json:"R16"` // certificates and claims
+}
+
+// of returns the severity of rule n; rules that do not exist are Off.
+func (r *Rules) of(n int) Severity {
+	list := [...]Severity{Off, r.R1, r.R2, r.R3, r.R4, r.R5, r.R6, r.R7, r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15, r.R16}
+	if n < 0 || n >= len(list) {
+		return Off
+	}
+	return list[n]
+}
+
+// Params are the rules of a network that a number or a word can change. They are set by genesis and hashed into every
+// header.
+type Params struct {
+	_ struct{} `cbor:",toarray"`
+
+	// Events.
+	Rules       Rules      `json:"rules"`
+	Onboarding  Onboarding `json:"onboarding"`
+	Admission   Admission  `json:"admission"`
+	ClockSkewMs int64      `json:"clockSkewMs"` // how far an event time may lie after its block's
+	LateAfterMs int64      `json:"lateAfterMs"` // an event recorded later than this after its time is flagged late
+	VoidDelayMs int64      `json:"voidDelayMs"` // how long a shipment is its receiver's before the shipper may void it
+
+	// Transactions and blocks.
+	MaxTxBytes    uint32 `json:"maxTxBytes"`
+	MaxBlockBytes uint32 `json:"maxBlockBytes"`
+	ExpiryWindow  uint64 `json:"expiryWindow"` // blocks: how far ahead a transaction may expire
+
+	// Money, in the smallest unit.
+	FeePerTransaction uint64 `json:"feePerTransaction"`
+	FeePerKiB         uint64 `json:"feePerKiB"`
+	MinBond           uint64 `json:"minBond"` // smallest stake of a validator
+
+	// Consensus. The ledger only carries these.
+	ExecDelay          uint64 `json:"execDelay"` // blocks between a block and the header that commits to its result
+	MinBlockIntervalMs int64  `json:"minBlockIntervalMs"`
+	MaxBlockIntervalMs int64  `json:"maxBlockIntervalMs"`
+	BaseTimeoutMs      int64  `json:"baseTimeoutMs"`
+	EpochLength        uint64 `json:"epochLength"`     // blocks
+	UnbondingEpochs    uint64 `json:"unbondingEpochs"` // epochs between Unbond and release
+}
+
+// DefaultParams are those of a strict network: every object is born on the ledger, so unknown ones are refused.
+func DefaultParams() Params {
+	return Params{
+		Rules: Rules{
+			R1: Reject, R2: Reject, R3: Reject, R4: Reject, R5: Reject, R6: Reject, R7: Reject, R8: Flagged, R9: Flagged,
+			R10: Reject, R11: Reject, R12: Reject, R13: Flagged, R14: Reject, R15: Reject, R16: Flagged,
+		},
+		Onboarding: Strict, Admission: Open,
+		ClockSkewMs: 5_000, LateAfterMs: 48 * 3600 * 1000, VoidDelayMs: 3600 * 1000,
+		MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20, ExpiryWindow: 1_000,
+		FeePerTransaction: 10, FeePerKiB: 10, MinBond: 1_000,
+		ExecDelay: 2, MinBlockIntervalMs: 100, MaxBlockIntervalMs: 60_000, BaseTimeoutMs: 1_000,
+		EpochLength: 1_000, UnbondingEpochs: 21,
+	}
+}
+
+// AdoptParams are those of a network that takes over goods and documents older than itself. Identifiers that break a rule
+// of their key (R3), unknown goods (R5) and event ids that a document uses twice (R15) are flagged: of the published
+// industry documents, many start in the middle of a chain, some repeat ids and some have pallet numbers that are too
+// short. A broken identifier is under nobody's prefix, so nobody's goods can be named with it.
+func AdoptParams() Params {
+	p := DefaultParams()
+	p.Onboarding = Adopt
+	p.Rules.R3, p.Rules.R5, p.Rules.R15 = Flagged, Flagged, Flagged
+	return p
+}
+
+// Hash is the tagged hash of the canonical encoding.
+func (p *Params) Hash() crypto.Hash { return crypto.Sum(crypto.TagParams, mustMarshal(p)) }
+
+// Bounds of the parameters. Out of them a network could not work or a node could not hold its promises.
+const (
+	maxTxBytesLimit    = 1 << 20
+	maxBlockBytesLimit = 16 << 20
+	maxExpiryWindow    = 100_000
+	maxIntervalMs      = 3600 * 1000
+	maxEpochLength     = 1_000_000
+	maxUnbondingEpochs = 10_000
+	maxPeriodMs        = 10 * 366 * 24 * 3600 * 1000
+)
+
+// Validate says what is wrong with the parameters, with the name of the field in genesis; kind ErrGenesis.
+func (p *Params) Validate() error {
+	for n := 1; n <= 16; n++ {
+		if s := p.Rules.of(n); s > Reject {
+			return malformed(ErrGenesis, "params.rules.R%d: %s is not reject, flag or off", n, s)
+		}
+	}
+	if p.Rules.R1 != Reject {
+		return malformed(ErrGenesis, "params.rules.R1 is %s; it can only be reject", p.Rules.R1)
+	}
+	if p.Onboarding > Adopt || p.Admission > Registrar {
+		return malformed(ErrGenesis, "params.onboarding %s or params.admission %s is unknown", p.Onboarding, p.Admission)
+	}
+	bounds := []struct {
+		name      string
+		value     uint64
+		low, high uint64
+	}{
+		{"clockSkewMs", uint64(p.ClockSkewMs), 0, maxIntervalMs},
+		{"lateAfterMs", uint64(p.LateAfterMs), 1, maxPeriodMs},
+		{"voidDelayMs", uint64(p.VoidDelayMs), 0, maxPeriodMs},
+		{"maxTxBytes", uint64(p.MaxTxBytes), 1 << 10, maxTxBytesLimit},
+		{"maxBlockBytes", uint64(p.MaxBlockBytes), uint64(p.MaxTxBytes), maxBlockBytesLimit},
+		{"expiryWindow", p.ExpiryWindow, 1, maxExpiryWindow},
+		{"feePerTransaction", p.FeePerTransaction, 0, maxFee},
+		{"feePerKiB", p.FeePerKiB, 0, maxFee},
+		{"minBond", p.MinBond, 1, maxSupply},
+		{"execDelay", p.ExecDelay, 1, 16},
+		{"minBlockIntervalMs", uint64(p.MinBlockIntervalMs), 1, maxIntervalMs},
+		{"maxBlockIntervalMs", uint64(p.MaxBlockIntervalMs), uint64(p.MinBlockIntervalMs), maxPeriodMs},
+		{"baseTimeoutMs", uint64(p.BaseTimeoutMs), 10, maxIntervalMs},
+		{"epochLength", p.EpochLength, 1, maxEpochLength},
+		{"unbondingEpochs", p.UnbondingEpochs, 1, maxUnbondingEpochs},
+	}
+	// A negative number became a huge one above and fails its upper bound.
+	for _, b := range bounds {
+		if b.value < b.low || b.value > b.high {
+			return malformed(ErrGenesis, "params.%s is %d; it must be from %d to %d", b.name, int64(b.value), b.low, b.high)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package ledger
+
+import (
+	"fmt"
+
+	"waybill/crypto"
+)
+
+// Kind says what a transaction does. The numbers are part of the encoding.
+type Kind uint16
+
+// The kinds of transactions.
+const (
+	KindCapture              Kind = 1
+	KindRegisterOrganisation Kind = 2
+	KindAdmitOrganisation    Kind = 3
+	KindAddKey               Kind = 4
+	KindRevokeKey            Kind = 5
+	KindClaimPrefix          Kind = 6
+	KindApprovePrefix        Kind = 7
+	KindDelegate             Kind = 8
+	KindRevokeDelegation     Kind = 9
+	KindPutMasterData        Kind = 10
+	KindTransfer             Kind = 11
+	KindRegisterValidator    Kind = 12
+	KindBond                 Kind = 13
+	KindUnbond               Kind = 14
+)
+
+// String returns the name of the kind, for example "Capture".
+func (k Kind) String() string {
+	if p := newPayload(k); p != nil {
+		return fmt.Sprintf("%T", p)[len("*ledger."):]
+	}
+	return fmt.Sprintf("kind %d", uint16(k))
+}
+
+// MarshalText returns the text of String.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// Payload is what a transaction of one kind says. The implementations are the structs of this file.
+type Payload interface {
+	Kind() Kind
+	// check says what is wrong with the payload itself, whatever the state.
+	check() error
+}
+
+func newPayload(k Kind) Payload {
+	switch k {
+	case KindCapture:
+		return new(Capture)
+	case KindRegisterOrganisation:
+		return new(RegisterOrganisation)
+	case KindAdmitOrganisation:
+		return new(AdmitOrganisation)
+	case KindAddKey:
+		return new(AddKey)
+	case KindRevokeKey:
+		return new(RevokeKey)
+	case KindClaimPrefix:
+		return new(ClaimPrefix)
+	case KindApprovePrefix:
+		return new(ApprovePrefix)
+	case KindDelegate:
+		return new(Delegate)
+	case KindRevokeDelegation:
+		return new(RevokeDelegation)
+	case KindPutMasterData:
+		return new(PutMasterData)
+	case KindTransfer:
+		return new(Transfer)
+	case KindRegisterValidator:
+		return new(RegisterValidator)
+	case KindBond:
+		return new(Bond)
+	case KindUnbond:
+		return new(Unbond)
+	}
+	return nil
+}
+
+// CaptureMode says what happens to the other events of a capture when one is refused.
+type CaptureMode uint8
+
+// The modes, named as EPCIS 2.0 names them (GS1-Capture-Error-Behaviour).
+const (
+	Rollback CaptureMode = 0 // none is recorded
+	Proceed  CaptureMode = 1 // the others are
+)
+
+// Capture records EPCIS events, each as [epcis.EncodeEvent] wrote it, in this order.
+type Capture struct {
+	_      struct{} `cbor:",toarray"`
+	Mode   CaptureMode
+	Events [][]byte
+}
+
+// RegisterOrganisation makes the author's account an organisation, or changes its roles and adds parties if it is one.
+type RegisterOrganisation struct {
+	_       struct{} `cbor:",toarray"`
+	Name    string
+	Roles   []string           // free words, for example "farm", "carrier", "regulator"
+	Parties []string           // identifiers under which documents name it (PGLN, GLN, URI)
+	Keys    []crypto.PublicKey // further keys that sign for it, besides the one of its address
+}
+
+// AdmitOrganisation is a registrar's word that an organisation may act, or, with Admitted false, no longer.
+type AdmitOrganisation struct {
+	_            struct{} `cbor:",toarray"`
+	Organisation crypto.Address
+	Admitted     bool
+}
+
+// AddKey lets a further key sign for the author, from FromHeight (0: from the next block).
+type AddKey struct {
+	_          struct{} `cbor:",toarray"`
+	Key        crypto.PublicKey
+	FromHeight uint64
+}
+
+// RevokeKey ends a key of the author: from FromHeight (0: from the next block) its signatures do not count.
+type RevokeKey struct {
+	_          struct{} `cbor:",toarray"`
+	Key        crypto.PublicKey
+	FromHeight uint64
+}
+
+// ClaimPrefix asks for a GS1 company prefix, 4 to 12 digits, for example "9521321".
+type ClaimPrefix struct {
+	_      struct{} `cbor:",toarray"`
+	Prefix string
+}
+
+// ApprovePrefix is a registrar's word that an organisation holds a company prefix that it claimed. If somebody held it
+// before, that ends.
+type ApprovePrefix struct {
+	_            struct{} `cbor:",toarray"`
+	Prefix       string
+	Organisation crypto.Address
+}
+
+// Delegate lets another organisation commission and describe identifiers in the author's name.
+type Delegate struct {
+	_       struct{} `cbor:",toarray"`
+	To      crypto.Address
+	Scope   string // a company prefix of the author, or a class under one, for example "https://id.gs1.org/01/09521321000012"
+	UntilMs int64  // block time at which it ends, ms since the Unix epoch; 0: never
+}
+
+// RevokeDelegation ends a delegation at once.
+type RevokeDelegation struct {
+	_     struct{} `cbor:",toarray"`
+	To    crypto.Address
+	Scope string
+}
+
+// PutMasterData describes a product, location or party. Attributes replace those recorded before.
+type PutMasterData struct {
+	_          struct{} `cbor:",toarray"`
+	Type       string   // "product", "location" or "party"
+	ID         string
+	Attributes []Attribute
+}
+
+// Attribute is one fact of master data, for example {"https://gs1.org/voc/productName", "Romaine hearts"}.
+type Attribute struct {
+	_     struct{} `cbor:",toarray"`
+	Name  string
+	Value string
+}
+
+// Transfer moves money. It creates the receiver's account if there is none.
+type Transfer struct {
+	_      struct{} `cbor:",toarray"`
+	To     crypto.Address
+	Amount uint64 // smallest unit; 0 only opens the account
+}
+
+// RegisterValidator announces a consensus key with its first stake. The key signs the transaction too.
+type RegisterValidator struct {
+	_     struct{} `cbor:",toarray"`
+	Key   crypto.PublicKey
+	Name  string
+	Stake uint64 // smallest unit, taken from the author's balance
+}
+
+// Bond adds to the author's stake in a validator.
+type Bond struct {
+	_         struct{} `cbor:",toarray"`
+	Validator crypto.PublicKey
+	Amount    uint64
+}
+
+// Unbond takes from the author's stake in a validator. The money is the author's again after the unbonding time.
+type Unbond struct {
+	_         struct{} `cbor:",toarray"`
+	Validator crypto.PublicKey
+	Amount    uint64
+}
+
+// Kind returns KindCapture.
+func (*Capture) Kind() Kind { return KindCapture }
+
+// Kind returns KindRegisterOrganisation.
+func (*RegisterOrganisation) Kind() Kind { return KindRegisterOrganisation }
+
+// Kind returns KindAdmitOrganisation.
+func (*AdmitOrganisation) Kind() Kind { return KindAdmitOrganisation }
+
+// Kind returns KindAddKey.
+func (*AddKey) Kind() Kind { return KindAddKey }
+
+// Kind returns KindRevokeKey.
+func (*RevokeKey) Kind() Kind { return KindRevokeKey }
+
+// Kind returns KindClaimPrefix.
+func (*ClaimPrefix) Kind() Kind { return KindClaimPrefix }
+
+// Kind returns KindApprovePrefix.
+func (*ApprovePrefix) Kind() Kind { return KindApprovePrefix }
+
+// Kind returns KindDelegate.
+func (*Delegate) Kind() Kind { return KindDelegate }
+
+// Kind returns KindRevokeDelegation.
+func (*RevokeDelegation) Kind() Kind { return KindRevokeDelegation }
+
+// Kind returns KindPutMasterData.
+func (*PutMasterData) Kind() Kind { return KindPutMasterData }
+
+// Kind returns KindTransfer.
+func (*Transfer) Kind() Kind { return KindTransfer }
+
+// Kind returns KindRegisterValidator.
+func (*RegisterValidator) Kind() Kind { return KindRegisterValidator }
+
+// Kind returns KindBond.
+func (*Bond) Kind() Kind { return KindBond }
+
+// Kind returns KindUnbond.
+func (*Unbond) Kind() Kind { return KindUnbond }

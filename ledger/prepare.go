@@ -1,0 +1,248 @@
+package ledger
+
+import (
+	"strconv"
+
+	"waybill/crypto"
+	"waybill/epcis"
+	"waybill/epcis/gs1"
+)
+
+// capturedEvent is an event of a capture with everything that does not depend on the state already worked out. It is
+// made once, when the transaction is decoded, which may happen on many cores; Apply only reads it.
+type capturedEvent struct {
+	event  *epcis.Event
+	hash   crypto.Hash
+	faults []Finding // what is wrong with the event itself
+
+	timeMs   int64       // event time, ms since the Unix epoch
+	original crypto.Hash // of an error declaration: the event it declares wrong
+
+	act                            act
+	goods, children, inputs, makes goods // makes: outputs
+	parent                         thing // id "" if there is none
+	place                          string
+	possessor, owner, site         party // destinations
+	lotNumber, disposition         string
+	expiryMs                       int64
+}
+
+// act is what the business step of an event does to custody.
+type act uint8
+
+const (
+	actNone act = iota
+	actShip
+	actReceive
+	actVoid
+)
+
+// goods is what one pair of lists of an event names, each thing once.
+type goods struct {
+	items []thing
+	lots  []amountOf
+}
+
+func (g *goods) empty() bool { return len(g.items) == 0 && len(g.lots) == 0 }
+
+// thing is a named thing: its canonical identifier, and where the event names it.
+type thing struct {
+	id     string
+	lot    string // canonical lot, where the identifier says so beside the serial
+	digits string // where its company prefix is; "" if it has none
+	at     string // JSON pointer
+}
+
+// amountOf is a quantity of a lot or class.
+type amountOf struct {
+	thing
+	unit     string
+	amount   Amount
+	measured bool // false: the quantity was not stated
+}
+
+// party is a destination of an event.
+type party struct {
+	id string // canonical; "" if there is none
+	at string // JSON pointer
+}
+
+// prepareEvents decodes the events of a capture; the error is of kind ErrEvent and names the event. What is wrong with
+// the meaning of an event is left to the receipt.
+func prepareEvents(c *Capture) ([]capturedEvent, error) {
+	out := make([]capturedEvent, len(c.Events))
+	for i, data := range c.Events {
+		e, err := epcis.DecodeEvent(data)
+		if err != nil {
+			return nil, malformedBy(ErrEvent, err, "event %d", i)
+		}
+		out[i].prepare(e)
+	}
+	return out, nil
+}
+
+func (c *capturedEvent) prepare(e *epcis.Event) {
+	c.event, c.hash = e, e.Hash()
+	for _, fault := range e.Validate() {
+		code, args := CodeBadEvent, []string{string(fault.Kind) + ": " + fault.Detail}
+		if fault.Kind == epcis.FaultIdentifier {
+			code, args = CodeBadIdentifier, []string{fault.Actual, fault.Detail}
+		}
+		c.fail(code, fault.Pointer, args...)
+	}
+	c.timeMs = e.EventTime.UnixMilli()
+	if e.ErrorDeclaration != nil {
+		wrong := *e
+		wrong.ErrorDeclaration = nil
+		c.original = wrong.Hash()
+	}
+	c.act = actOf(e)
+	c.goods = c.collect(e.EPCs, "/epcList", e.Quantities, "/quantityList")
+	c.children = c.collect(e.ChildEPCs, "/childEPCs", e.ChildQuantities, "/childQuantityList")
+	c.inputs = c.collect(e.InputEPCs, "/inputEPCList", e.InputQuantities, "/inputQuantityList")
+	c.makes = c.collect(e.OutputEPCs, "/outputEPCList", e.OutputQuantities, "/outputQuantityList")
+	if e.ParentID != "" {
+		c.parent, _ = c.thing(e.ParentID, "/parentID")
+	}
+	c.prepareWhere(e)
+	c.checkLength(e.EventID, "/eventID")
+	c.checkLength(e.TransformationID, "/transformationID")
+	if c.lotNumber = e.LotNumber(); len(c.lotNumber) > maxNoteBytes {
+		c.lotNumber = ""
+	}
+	if c.disposition = e.Disposition; len(c.disposition) > maxNoteBytes {
+		c.disposition = ""
+	}
+	c.expiryMs, _ = e.ItemExpirationDate()
+}
+
+// maxNoteBytes bounds what is kept of a lot number or disposition; a longer one is in the event only.
+const maxNoteBytes = 256
+
+// checkLength refuses identifiers that would make state records without bound.
+func (c *capturedEvent) checkLength(id, at string) {
+	if len(id) > maxIDBytes {
+		c.fail(CodeBadEvent, at, "an identifier has at most "+strconv.Itoa(maxIDBytes)+" bytes on this ledger, this one has "+strconv.Itoa(len(id)))
+	}
+}
+
+func (c *capturedEvent) prepareWhere(e *epcis.Event) {
+	if e.BizLocation != nil {
+		c.place = canonical(e.BizLocation.ID)
+		c.checkLength(c.place, "/bizLocation/id")
+	} else if e.ReadPoint != nil {
+		c.place = canonical(e.ReadPoint.ID)
+		c.checkLength(c.place, "/readPoint/id")
+	}
+	for i, d := range e.Destinations {
+		p := party{id: canonical(d.ID), at: "/destinationList/" + strconv.Itoa(i)}
+		c.checkLength(p.id, p.at)
+		switch d.Type {
+		case "possessing_party":
+			c.possessor = p
+		case "owning_party":
+			c.owner = p
+		case "location":
+			c.site = p
+		}
+	}
+}
+
+// actOf reads the business step. Departing is a hand-off only if it says to whom: a lorry also departs from one gate
+// to the next.
+func actOf(e *epcis.Event) act {
+	if e.Type == epcis.TransformationEvent || e.Type == epcis.AssociationEvent || e.Action == epcis.ActionDelete {
+		return actNone
+	}
+	switch e.BizStep {
+	case "shipping":
+		return actShip
+	case "departing":
+		for _, d := range e.Destinations {
+			if d.Type == "possessing_party" || d.Type == "owning_party" {
+				return actShip
+			}
+		}
+	case "receiving", "accepting":
+		return actReceive
+	case "void_shipping":
+		return actVoid
+	}
+	return actNone
+}
+
+// fail keeps what is wrong, one thing of a kind for a place. What refuses whatever the severity is never left out.
+func (c *capturedEvent) fail(code Code, at string, args ...string) {
+	for i := range c.faults {
+		if c.faults[i].Field == at && c.faults[i].Code == code {
+			return
+		}
+	}
+	if len(c.faults) < maxFlags || code.always() {
+		c.faults = append(c.faults, Finding{Code: code, Field: at, Args: args})
+	}
+}
+
+// collect reads a list of EPCs and one of quantities. A class in a list of EPCs is an unstated quantity of it. A thing
+// that is named twice, in whatever spelling, is one; quantities of one lot in one unit are added.
+func (c *capturedEvent) collect(epcs []string, epcsAt string, quantities []epcis.Quantity, quantitiesAt string) goods {
+	var g goods
+	seen := make(map[string]int, len(epcs))
+	for i, epc := range epcs {
+		t, class := c.thing(epc, epcsAt+"/"+strconv.Itoa(i))
+		if class {
+			g.add(c, amountOf{thing: t})
+			continue
+		}
+		if _, twice := seen[t.id]; !twice {
+			seen[t.id] = i
+			g.items = append(g.items, t)
+		}
+	}
+	for i, q := range quantities {
+		t, _ := c.thing(q.Class, quantitiesAt+"/"+strconv.Itoa(i)+"/epcClass")
+		a := amountOf{thing: t, unit: canonicalUnit(q.UOM)}
+		if q.Quantity != nil {
+			if !countable(*q.Quantity) {
+				c.fail(CodeBadQuantity, quantitiesAt+"/"+strconv.Itoa(i)+"/quantity", q.Quantity.String(), t.id)
+			}
+			a.amount, a.measured = AmountOf(*q.Quantity), true
+		}
+		g.add(c, a)
+	}
+	return g
+}
+
+func (g *goods) add(c *capturedEvent, a amountOf) {
+	for i := range g.lots {
+		l := &g.lots[i]
+		if l.id != a.id || l.unit != a.unit || l.measured != a.measured {
+			continue
+		}
+		sum, ok := l.amount.plus(a.amount)
+		if !ok {
+			c.fail(CodeBadQuantity, a.at, a.amount.String(), a.id)
+		}
+		l.amount = sum
+		return
+	}
+	g.lots = append(g.lots, a)
+}
+
+// thing reads an identifier and reports whether it names a class.
+func (c *capturedEvent) thing(id, at string) (thing, bool) {
+	parsed, err := gs1.Parse(id)
+	if err != nil {
+		c.fail(CodeBadIdentifier, at, id, err.Error())
+		c.checkLength(id, at)
+		return thing{id: id, at: at}, false
+	}
+	t := thing{id: parsed.Canonical(), digits: parsed.PrefixDigits(), at: at}
+	c.checkLength(t.id, at)
+	if lot := parsed.Lot(); lot != "" && parsed.IsInstance() {
+		if gtin, ok := parsed.GTIN(); ok {
+			t.lot = canonical("https://id.gs1.org/01/" + gtin + "/10/" + lot)
+		}
+	}
+	return t, parsed.IsClass()
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"waybill/consensus/quorum"
+	"waybill/crypto"
+)
+
+// frame writes a list of byte strings: count:4, then length:4 and bytes of each.
+func frame(items [][]byte) []byte {
+	size := 4
+	for _, it := range items {
+		size += 4 + len(it)
+	}
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, size), uint32(len(items)))
+	for _, it := range items {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(it)))
+		b = append(b, it...)
+	}
+	return b
+}
+
+// unframe accepts exactly what frame writes. The items are parts of b. The count is checked against the bytes that are
+// there before anything is allocated for it.
+func unframe(b []byte) ([][]byte, error) {
+	if len(b) < 4 {
+		return nil, fmt.Errorf("a list has %d bytes, at least 4 are needed", len(b))
+	}
+	count, rest := binary.BigEndian.Uint32(b), b[4:]
+	if uint64(count)*4 > uint64(len(rest)) {
+		return nil, fmt.Errorf("a list of %d items does not fit in %d bytes", count, len(rest))
+	}
+	items := make([][]byte, count)
+	for i := range items {
+		if len(rest) < 4 {
+			return nil, fmt.Errorf("the list ends before item %d of %d", i, count)
+		}
+		n := binary.BigEndian.Uint32(rest)
+		rest = rest[4:]
+		if uint64(n) > uint64(len(rest)) {
+			return nil, fmt.Errorf("item %d of %d has %d bytes, %d are left", i, count, n, len(rest))
+		}
+		items[i], rest = rest[:n:n], rest[n:]
+	}
+	if len(rest) != 0 {
+		return nil, fmt.Errorf("%d bytes follow the list", len(rest))
+	}
+	return items, nil
+}
+
+// tipRecord is the cursor of the database: everything at or below it is whole.
+type tipRecord struct {
+	Tip
+	oldest quorum.Height // the oldest height whose state can be read
+}
+
+const tipRecordSize = 8 + 3*crypto.HashSize + 8
+
+func (t tipRecord) encode() []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, tipRecordSize), uint64(t.Height))
+	b = append(b, t.Hash[:]...)
+	b = append(b, t.StateRoot[:]...)
+	b = append(b, t.ReceiptsRoot[:]...)
+	return binary.BigEndian.AppendUint64(b, uint64(t.oldest))
+}
+
+func decodeTip(b []byte) (tipRecord, error) {
+	if len(b) != tipRecordSize {
+		return tipRecord{}, fmt.Errorf("the tip record has %d bytes, not %d", len(b), tipRecordSize)
+	}
+	var t tipRecord
+	t.Height = quorum.Height(binary.BigEndian.Uint64(b))
+	b = b[8:]
+	b = b[copy(t.Hash[:], b):]
+	b = b[copy(t.StateRoot[:], b):]
+	b = b[copy(t.ReceiptsRoot[:], b):]
+	t.oldest = quorum.Height(binary.BigEndian.Uint64(b))
+	return t, nil
+}
+
+// Location is where a transaction stands on the ledger, and an event in it.
+type Location struct {
+	Height quorum.Height
+	Tx     int // index in the block
+	Event  int // index in the transaction; 0 for a transaction
+}
+
+func encodeLocation(l Location, event bool) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(l.Height))
+	b = binary.BigEndian.AppendUint32(b, uint32(l.Tx))
+	if event {
+		b = binary.BigEndian.AppendUint32(b, uint32(l.Event))
+	}
+	return b
+}
+
+func decodeLocation(b []byte, event bool) (Location, error) {
+	want := 12
+	if event {
+		want = 16
+	}
+	if len(b) != want {
+		return Location{}, fmt.Errorf("a location has %d bytes, not %d", len(b), want)
+	}
+	l := Location{Height: quorum.Height(binary.BigEndian.Uint64(b)), Tx: int(binary.BigEndian.Uint32(b[8:]))}
+	if event {
+		l.Event = int(binary.BigEndian.Uint32(b[12:]))
+	}
+	return l, nil
+}
+
+// replaced values: 0 for "was absent", 1 and the bytes otherwise.
+func encodeReplaced(old []byte) []byte {
+	if old == nil {
+		return []byte{0}
+	}
+	return append([]byte{1}, old...)
+}
+
+func decodeReplaced(b []byte) ([]byte, error) {
+	switch {
+	case len(b) == 1 && b[0] == 0:
+		return nil, nil
+	case len(b) >= 1 && b[0] == 1:
+		return append(make([]byte, 0, len(b)), b[1:]...), nil
+	}
+	return nil, fmt.Errorf("a replaced value of %d bytes has no known mark", len(b))
+}

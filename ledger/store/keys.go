@@ -1,0 +1,99 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"waybill/consensus/quorum"
+	"waybill/crypto"
+)
+
+// The database is one ordered map. Its first byte says whose keys follow; integers in keys are big-endian, so that keys
+// sort by them. Nobody writes outside the keyspaces of their own.
+//
+//	byte       owner          key after the byte                          value
+//	0x00       store          metaSchema, metaGenesis, metaGenesisBytes   schema (4 bytes), hash, Genesis.Encode
+//	0x01       store          –                                           tip: see encodeTip
+//	0x10       store          height:8                                    Header.Encode
+//	0x11       store          height:8                                    raw transactions, framed (see frame)
+//	0x12       store          height:8                                    Certificate.Encode; empty without one of its own
+//	0x13       store          height:8                                    receipts, encoded and framed
+//	0x14       store          height:8                                    state root:32, receipts root:32
+//	0x15       store          block hash:32                               height:8
+//	0x16       store          transaction id:32                           height:8, index:4
+//	0x17       store          event hash:32                               height:8, transaction index:4, event index:4
+//	0x20       store          state key                                   state value, as it is now
+//	0x21       store          length:1, nibble path                       tree page, as it is now
+//	0x22       store          's', position:32, height:8                  state value before that height: 0, or 1 and the value
+//	0x22       store          'p', length:1, nibble path, height:8        tree page before that height: 0, or 1 and the page
+//	0x23       store          height:8                                    keys of 0x22 written by that height, framed
+//	0x40–0x4f  node/journal   its own table
+//	0x60–0x6f  ledger/index   its own table
+//
+// The past of state and tree (0x22) is kept as what a block replaced, not as versions of everything: the present is then
+// one point read, and a read at height h takes the oldest replaced value above h, or the present one if there is none.
+const (
+	prefixMeta         = 0x00
+	prefixTip          = 0x01
+	prefixHeader       = 0x10
+	prefixPayload      = 0x11
+	prefixCertificate  = 0x12
+	prefixReceipts     = 0x13
+	prefixRoots        = 0x14
+	prefixBlockHash    = 0x15
+	prefixTransaction  = 0x16
+	prefixEvent        = 0x17
+	prefixState        = 0x20
+	prefixPage         = 0x21
+	prefixReplaced     = 0x22
+	prefixReplacedKeys = 0x23
+)
+
+// The keyspaces that others own in the same database: [first, last].
+const (
+	JournalFirst, JournalLast = 0x40, 0x4f
+	IndexFirst, IndexLast     = 0x60, 0x6f
+)
+
+const (
+	metaSchema       = 1
+	metaGenesis      = 2
+	metaGenesisBytes = 3
+)
+
+// schemaVersion is the version of the table above. A change that older programs would misread raises it.
+const schemaVersion = 1
+
+const (
+	replacedState = 's'
+	replacedPage  = 'p'
+)
+
+func metaKey(what byte) []byte { return []byte{prefixMeta, what} }
+
+func tipKey() []byte { return []byte{prefixTip} }
+
+func heightKey(prefix byte, h quorum.Height) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefix}, uint64(h))
+}
+
+func hashKey(prefix byte, h crypto.Hash) []byte { return append([]byte{prefix}, h[:]...) }
+
+func stateKey(key []byte) []byte { return append([]byte{prefixState}, key...) }
+
+func pageKey(path crypto.PagePath) []byte {
+	return append([]byte{prefixPage, byte(len(path))}, path...)
+}
+
+// replacedStateStem and replacedPageStem are followed by a height.
+func replacedStateStem(key []byte) []byte {
+	at := crypto.TreeKey(key)
+	return append([]byte{prefixReplaced, replacedState}, at[:]...)
+}
+
+func replacedPageStem(path crypto.PagePath) []byte {
+	return append([]byte{prefixReplaced, replacedPage, byte(len(path))}, path...)
+}
+
+func atHeight(stem []byte, h quorum.Height) []byte {
+	return binary.BigEndian.AppendUint64(stem[:len(stem):len(stem)], uint64(h))
+}

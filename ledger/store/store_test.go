@@ -1,0 +1,480 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"waybill/consensus/quorum"
+	"waybill/crypto"
+)
+
+func TestCommitAndReopen(t *testing.T) {
+	fs := vfs.NewMem()
+	m := newModel(1)
+	for round := range 4 {
+		s := mustOpen(t, fs)
+		if tip := m.check(t, s); int(tip) != round*15 {
+			t.Fatalf("round %d begins at block %d", round, tip)
+		}
+		m.grow(t, s, 15)
+		m.check(t, s)
+		closed(t, s)
+	}
+}
+
+func TestGenesisIsBlockZero(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	g := testGenesis("test")
+	b, err := s.Block(0)
+	if err != nil || b.Header != g.Block() || b.Certificate != nil || len(b.Payload) != 0 {
+		t.Fatalf("block 0: %+v, %v", b, err)
+	}
+	if tip := s.Tip(); tip.StateRoot != b.Header.ExecStateRoot || tip.Height != 0 || s.Genesis() != g.Hash() {
+		t.Fatalf("tip %+v", tip)
+	}
+	if _, err := s.ProveHeader(0); !IsNotFound(err) {
+		t.Fatalf("nothing certifies an empty ledger: %v", err)
+	}
+}
+
+func TestHistoryIsKeptAndForgotten(t *testing.T) {
+	fs := vfs.NewMem()
+	m := newModel(2)
+	s := mustOpen(t, fs, func(o *Options) { o.History = 40 })
+	m.grow(t, s, 60)
+	m.check(t, s)
+	oldest := func() quorum.Height {
+		snap, err := s.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = snap.Close() }()
+		if _, err := snap.ViewAt(snap.Oldest() - 1); !errors.Is(err, ErrPruned) {
+			t.Fatalf("state below the oldest: %v", err)
+		}
+		return snap.Oldest()
+	}
+	if got := oldest(); got != 20 {
+		t.Fatalf("oldest %d, want 20", got)
+	}
+	closed(t, s)
+	// A shorter history is reached bit by bit; nothing else is lost.
+	s = mustOpen(t, fs, func(o *Options) { o.History = 4 })
+	m.grow(t, s, 6)
+	m.check(t, s)
+	if got := oldest(); got != 62 {
+		t.Fatalf("oldest %d, want 62", got)
+	}
+	n := 0
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixReplaced}, UpperBound: []byte{prefixReplacedKeys}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		n++
+	}
+	if err := it.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if want := len(replacedSince(m, 63)); n > 40*want || n == 0 {
+		t.Fatalf("%d replaced values are kept for 4 heights with %d writes", n, want)
+	}
+	closed(t, s)
+	// A longer one does not bring back what is gone.
+	s = mustOpen(t, fs, func(o *Options) { o.History = KeepAll })
+	m.grow(t, s, 6)
+	m.check(t, s)
+	if got := oldest(); got != 62 {
+		t.Fatalf("oldest %d, want 62", got)
+	}
+	closed(t, s)
+}
+
+func replacedSince(m *model, h int) []string {
+	var keys []string
+	for _, b := range m.blocks[h:] {
+		for _, w := range b.up.Writes {
+			keys = append(keys, string(w.Key))
+		}
+	}
+	return keys
+}
+
+func TestOpenRefuses(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, fs)
+	refused := func(what string, kind Kind, words []string, err error) {
+		t.Helper()
+		if !errors.Is(err, kind) {
+			t.Fatalf("%s: %v, want %v", what, err, kind)
+		}
+		for _, w := range words {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: %q does not say %q", what, err, w)
+			}
+		}
+	}
+	_, err := Open("data", testGenesis("test"), small(fs))
+	refused("open twice", ErrLocked, []string{"data/db", "another process"}, err)
+	closed(t, s)
+
+	other := testGenesis("other")
+	_, err = Open("data", other, small(fs))
+	refused("another network", ErrForeign, []string{"data/db", other.Hash().String(), testGenesis("test").Hash().String()}, err)
+
+	s = mustOpen(t, fs) // the refusal above gave the lock back
+	if err := s.db.Set(metaKey(metaSchema), []byte{0, 0, 0, 9}, pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s)
+	_, err = Open("data", testGenesis("test"), small(fs))
+	refused("newer schema", ErrSchema, []string{"schema 9", "newer"}, err)
+
+	invalid := testGenesis("test")
+	invalid.Validators = nil
+	_, err = Open("fresh", invalid, small(fs))
+	refused("invalid genesis", ErrGenesis, nil, err)
+}
+
+func TestLockedOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, testGenesis("test"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, testGenesis("test"), Options{}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), dir) {
+		t.Fatalf("second open: %v", err)
+	}
+	closed(t, s)
+	s, err = Open(dir, testGenesis("test"), Options{})
+	if err != nil {
+		t.Fatalf("after close: %v", err)
+	}
+	closed(t, s)
+}
+
+// Records that contradict each other are corruption, whatever the checksums say.
+func TestContradictionsAreCorruption(t *testing.T) {
+	for name, damage := range map[string]func(s *Store) error{
+		"tip gone":        func(s *Store) error { return s.db.Delete(tipKey(), pebble.Sync) },
+		"tip shortened":   func(s *Store) error { return s.db.Set(tipKey(), []byte{1}, pebble.Sync) },
+		"header gone":     func(s *Store) error { return s.db.Delete(heightKey(prefixHeader, 5), pebble.Sync) },
+		"header garbled":  func(s *Store) error { return s.db.Set(heightKey(prefixHeader, 5), []byte("?"), pebble.Sync) },
+		"roots gone":      func(s *Store) error { return s.db.Delete(heightKey(prefixRoots, 5), pebble.Sync) },
+		"root page gone":  func(s *Store) error { return s.db.Delete(pageKey(""), pebble.Sync) },
+		"genesis garbled": func(s *Store) error { return s.db.Set(metaKey(metaGenesis), []byte{7}, pebble.Sync) },
+	} {
+		fs := vfs.NewMem()
+		m := newModel(3)
+		s := mustOpen(t, fs)
+		m.grow(t, s, 5)
+		if err := damage(s); err != nil {
+			t.Fatal(err)
+		}
+		closed(t, s)
+		if _, err := Open("data", testGenesis("test"), small(fs)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v, want %v", name, err, ErrCorrupt)
+		}
+	}
+}
+
+// What Open does not look at, Audit finds.
+func TestAuditFindsDamage(t *testing.T) {
+	for name, damage := range map[string]func(s *Store) error{
+		"state value": func(s *Store) error { return s.db.Set(stateKey([]byte("key/1")), []byte("forged"), pebble.Sync) },
+		"payload":     func(s *Store) error { return s.db.Set(heightKey(prefixPayload, 3), frame(nil), pebble.Sync) },
+		"receipts":    func(s *Store) error { return s.db.Set(heightKey(prefixReceipts, 4), []byte{0, 0, 0, 9}, pebble.Sync) },
+		"old header":  func(s *Store) error { return s.db.Delete(heightKey(prefixHeader, 2), pebble.Sync) },
+	} {
+		m := newModel(5)
+		s := mustOpen(t, vfs.NewMem())
+		m.grow(t, s, 12)
+		if err := s.Audit(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := damage(s); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Audit(t.Context(), nil); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+		closed(t, s)
+	}
+}
+
+func TestCommitRefusesWhatIsNoChild(t *testing.T) {
+	m := newModel(6)
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	m.grow(t, s, 3)
+	good := m.next()
+	for name, change := range map[string]func(b *block){
+		"a height too high": func(b *block) { b.header.Height++ },
+		"again":             func(b *block) { *b = m.blocks[3] },
+		"another parent":    func(b *block) { b.header.Parent = crypto.Hash{1}; b.up.Block = b.header.Hash() },
+		"another update":    func(b *block) { up := *b.up; up.Block = crypto.Hash{2}; b.up = &up },
+		"a missing receipt": func(b *block) { b.payload = append(b.payload, []byte("x")) },
+	} {
+		b := good
+		up := *good.up
+		b.up = &up
+		change(&b)
+		if _, err := commitBlock(s, b); !errors.Is(err, ErrSequence) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := commitBlock(s, good); err != nil {
+		t.Fatalf("the store is unharmed: %v", err)
+	}
+	m.check(t, s)
+}
+
+func TestLookupsOfWhatIsNotThere(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	lookups := map[string]func() error{
+		"header":      func() error { _, err := s.Header(7); return err },
+		"block":       func() error { _, err := s.BlockByHash(crypto.Hash{1}); return err },
+		"transaction": func() error { _, _, err := s.RawTransaction(crypto.Hash{1}); return err },
+		"receipt":     func() error { _, _, err := s.Receipt(crypto.Hash{1}); return err },
+		"event":       func() error { _, _, err := s.ProveEvent(crypto.Hash{1}); return err },
+		"root":        func() error { _, err := s.ReceiptsRoot(7); return err },
+		"proof":       func() error { _, err := s.ProveLatest([]byte("x")); return err },
+	}
+	for name, f := range lookups {
+		if err := f(); !IsNotFound(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestProofs(t *testing.T) {
+	m := newModel(7)
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	m.grow(t, s, 14)
+	for h := quorum.Height(6); h <= 12; h++ {
+		for i := range 60 {
+			key := fmt.Sprintf("key/%d", i)
+			p, err := s.ProveState([]byte(key), h)
+			if err != nil {
+				t.Fatalf("%s at %d: %v", key, h, err)
+			}
+			if !bytes.Equal(p.Value, m.states[h][key]) || p.Block.Header().ExecHeight != h || p.Block.Header().ExecStateRoot != p.Root {
+				t.Fatalf("%s at %d: %+v", key, h, p)
+			}
+			if err := crypto.VerifyTree(m.roots[h], p.Key, p.Value, p.Tree); err != nil {
+				t.Fatalf("%s at %d: %v", key, h, err)
+			}
+		}
+	}
+	if _, err := s.ProveState([]byte("x"), 13); !IsNotFound(err) {
+		t.Errorf("no header commits to block 13 yet: %v", err)
+	}
+	if _, err := s.ProveState([]byte("x"), 2); !errors.Is(err, ErrPruned) {
+		t.Errorf("height 2 is no longer kept: %v", err)
+	}
+	latest, err := s.ProveLatest([]byte("key/1"))
+	if err != nil || latest.Height != 12 || len(latest.Block.Headers) != 1 || latest.Block.Certificate.Block != latest.Block.Header().Hash() {
+		t.Errorf("latest: %+v, %v", latest, err)
+	}
+	m.checkTransactionProofs(t, s)
+}
+
+func (m *model) checkTransactionProofs(t *testing.T, s *Store) {
+	t.Helper()
+	proven := 0
+	for h, b := range m.blocks[1:] {
+		for i := range b.payload {
+			id := b.up.Receipts[i].Tx
+			p, err := s.ProveTransaction(id)
+			if err != nil {
+				t.Fatalf("transaction %d of block %d: %v", i, h+1, err)
+			}
+			if err := crypto.VerifyInclusion(b.header.PayloadRoot, p.Raw, p.Inclusion); err != nil {
+				t.Fatal(err)
+			}
+			if last := p.Block.Headers[len(p.Block.Headers)-1]; p.Block.Certificate.Block != last.Hash() {
+				t.Fatalf("block %d: the path ends at %d, the certificate is of %d", h+1, last.Height, p.Block.Certificate.Height)
+			}
+			if (p.Result != nil) != (h+1 <= 12) {
+				t.Fatalf("block %d: receipt proof %v", h+1, p.Result)
+			}
+			if p.Result != nil {
+				proven++
+				if err := crypto.VerifyInclusion(p.Result.Block.Header().ExecReceiptsRoot, p.Result.Raw, p.Result.Inclusion); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if proven == 0 {
+		t.Fatal("no receipt was proven")
+	}
+}
+
+func TestUpdatesSince(t *testing.T) {
+	m := newModel(8)
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	m.grow(t, s, 10)
+	var at quorum.Height
+	for _, want := range []int{4, 4, 2, 0} {
+		ups, err := s.UpdatesSince(at, 4)
+		if err != nil || len(ups) != want {
+			t.Fatalf("after %d: %d updates, want %d (%v)", at, len(ups), want, err)
+		}
+		for _, up := range ups {
+			at++
+			if b := m.blocks[at]; up.Height != at || up.Block != b.header.Hash() || up.ReceiptsRoot != b.up.ReceiptsRoot || len(up.Receipts) != len(b.payload) {
+				t.Fatalf("update %d: %+v", at, up)
+			}
+		}
+	}
+}
+
+func TestWaitFor(t *testing.T) {
+	m := newModel(9)
+	s := mustOpen(t, vfs.NewMem())
+	done := make(chan error, 2)
+	go func() { done <- s.WaitFor(t.Context(), 3) }()
+	m.grow(t, s, 3)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { done <- s.WaitFor(ctx, 100) }()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	go func() { done <- s.WaitFor(t.Context(), 100) }()
+	closed(t, s)
+	if err := <-done; !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	if _, err := commitBlock(s, m.next()); !errors.Is(err, ErrStopped) {
+		t.Fatalf("commit after close: %v", err)
+	}
+}
+
+// A snapshot does not move.
+func TestSnapshot(t *testing.T) {
+	m := newModel(10)
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	m.grow(t, s, 5)
+	snap, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.grow(t, s, 20)
+	for i := range 60 {
+		key := fmt.Sprintf("key/%d", i)
+		if got, err := snap.View().Read([]byte(key)); err != nil || !bytes.Equal(got, m.states[5][key]) {
+			t.Fatalf("%s: %x, %v", key, got, err)
+		}
+	}
+	if snap.Tip().Height != 5 {
+		t.Fatalf("tip %d", snap.Tip().Height)
+	}
+	if err := snap.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestScan(t *testing.T) {
+	m := newModel(11)
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	m.grow(t, s, 10)
+	snap, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = snap.Close() }()
+	want := map[string]bool{}
+	for k := range m.states[10] {
+		if strings.HasPrefix(k, "key/1") {
+			want[k] = true
+		}
+	}
+	var last []byte
+	for {
+		list, err := snap.Scan([]byte("key/1"), last, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) == 0 {
+			break
+		}
+		for _, e := range list {
+			if !want[string(e.Key)] || !bytes.Equal(e.Value, m.states[10][string(e.Key)]) {
+				t.Fatalf("%s: unexpected, twice, or of another value", e.Key)
+			}
+			delete(want, string(e.Key))
+			last = e.Key
+		}
+	}
+	if len(want) != 0 {
+		t.Fatalf("not listed: %v", want)
+	}
+}
+
+// The bytes on disk are a promise to older programs.
+func TestGoldenKeysAndRecords(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{fmt.Sprintf("%x", heightKey(prefixHeader, 258)), "100000000000000102"},
+		{fmt.Sprintf("%x", stateKey([]byte("k"))), "206b"},
+		{fmt.Sprintf("%x", pageKey("3a")), "21023361"},
+		{fmt.Sprintf("%x", atHeight(replacedPageStem("3a"), 1)), "22700233610000000000000001"},
+		{fmt.Sprintf("%x", frame([][]byte{{1}, nil})), "00000002" + "0000000101" + "00000000"},
+		{fmt.Sprintf("%x", encodeLocation(Location{1, 2, 3}, true)), "00000000000000010000000200000003"},
+		{fmt.Sprintf("%x", encodeReplaced(nil)), "00"},
+		{fmt.Sprintf("%x", encodeReplaced([]byte{})), "01"},
+		{fmt.Sprint(len(tipRecord{}.encode())), "112"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %s, want %s", c.got, c.want)
+		}
+	}
+}
+
+func FuzzUnframe(f *testing.F) {
+	f.Add(frame(nil))
+	f.Add(frame([][]byte{{}, {1, 2}, u64(7)}))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		items, err := unframe(b)
+		if err == nil && !bytes.Equal(frame(items), b) {
+			t.Fatalf("%x is read, and written as %x", b, frame(items))
+		}
+	})
+}
+
+func FuzzDecodeRecords(f *testing.F) {
+	f.Add(tipRecord{Tip: Tip{Height: 3}}.encode())
+	f.Add(encodeLocation(Location{1, 2, 3}, true))
+	f.Add(encodeReplaced([]byte{9}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if tip, err := decodeTip(b); err == nil && !bytes.Equal(tip.encode(), b) {
+			t.Fatal("tip")
+		}
+		for _, event := range []bool{false, true} {
+			if l, err := decodeLocation(b, event); err == nil && !bytes.Equal(encodeLocation(l, event), b) {
+				t.Fatal("location")
+			}
+		}
+		if old, err := decodeReplaced(b); err == nil && !bytes.Equal(encodeReplaced(old), b) {
+			t.Fatal("replaced value")
+		}
+	})
+}
