@@ -114,17 +114,18 @@ func (r *Replica) HeadAnnounced(from p2p.PeerID, height quorum.Height, cert quor
 }
 
 func (r *Replica) serveBlocks(in *Inbound) {
-	var blocks []blocksync.Block
-	spend, ok := r.allow(in.From)
-	if ok {
-		var err error
-		if blocks, err = r.ledger.Blocks(in.first, min(in.most, blocksync.MaxBlocksPerAnswer)); err != nil {
+	answer := []byte{byte(messageBlocks)}
+	if spend, ok := r.allow(in.From); ok {
+		blocks, err := r.ledger.Blocks(in.first, min(in.most, blocksync.MaxBlocksPerAnswer))
+		if err != nil {
 			r.halted = err
 			return
 		}
+		answer = append(answer, blocksync.EncodeBlocks(blocksync.TrimAnswer(blocks))...)
+		spend(len(answer))
+	} else {
+		answer = append(answer, blocksync.EncodeBlocks(nil)...)
 	}
-	answer := append([]byte{byte(messageBlocks)}, blocksync.EncodeBlocks(blocksync.TrimAnswer(blocks))...)
-	spend(len(answer))
 	r.env.Send(in.From, p2p.ClassSync, answer)
 }
 

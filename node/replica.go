@@ -121,6 +121,8 @@ type Replica struct {
 	// Blocks.
 	candidates *candidates
 	final      blocksync.Tip // last finalized block, given to Execute
+	finalExec  quorum.Height // the height whose result its header carries
+	lastWork   quorum.Height // the last finalized block with transactions
 	executed   quorum.Height
 
 	// What waits.
@@ -172,6 +174,10 @@ func NewReplica(cfg Config, env Env, ledger Ledger, pool Pool, disk journal.Disk
 		checking:   map[crypto.Hash]bool{},
 		fetcher:    blocksync.NewFetcher(e.Domain, otherValidators(cfg)),
 		allowances: map[p2p.PeerID]*allowance{},
+	}
+	r.finalExec = tip.Header.ExecHeight
+	if tip.EmptyTail < cfg.ExecDelay {
+		r.lastWork = tip.Header.Height - quorum.Height(tip.EmptyTail)
 	}
 	r.candidates.setFinal(tip.Header, r.final.Hash)
 	for _, p := range append(found.OwnProposals, found.Blocks...) {
@@ -245,6 +251,9 @@ func (r *Replica) run() error {
 // perform carries out one output, in the order of its fields.
 func (r *Replica) perform(out consensus.Output) error {
 	if out.Halt != nil {
+		for _, e := range out.Evidence {
+			r.env.Report(e)
+		}
 		return out.Halt
 	}
 	if len(out.Store) > 0 {
@@ -379,12 +388,18 @@ func (r *Replica) finalize(finals []consensus.Final) error {
 
 func (r *Replica) execute(b FinalBlock) {
 	r.final = blocksync.Tip{Height: b.Header.Height, Hash: b.Hash, TimeMs: b.Header.TimeMs}
+	r.finalExec = b.Header.ExecHeight
+	if b.Header.TxCount > 0 {
+		r.lastWork = b.Header.Height
+	}
 	r.env.Execute(b)
 }
 
-// noteWork tells the machine when the pool became empty or stopped being so.
+// noteWork tells the machine when there begins or ceases to be work: transactions wait, or no final header
+// carries the result of the last transactions yet. The machine makes ExecDelay empty blocks after them by
+// itself, which is not enough when execution lagged.
 func (r *Replica) noteWork() {
-	if p := r.pool.Pending(); p != r.pending {
+	if p := r.pool.Pending() || r.finalExec < r.lastWork; p != r.pending {
 		r.pending = p
 		r.push(consensus.WorkChanged{Pending: p})
 	}

@@ -1,0 +1,236 @@
+package api
+
+import (
+	"waybill/consensus/quorum"
+	"waybill/crypto"
+	"waybill/ledger"
+)
+
+// AccountInfo is an account as /v1 shows it. Amounts are in the smallest unit.
+type AccountInfo struct {
+	Address      crypto.Address    `json:"address"`
+	Height       quorum.Height     `json:"height"` // block after which this holds
+	Exists       bool              `json:"exists"` // false: nobody ever sent it anything
+	Balance      uint64            `json:"balance"`
+	Bonded       uint64            `json:"bonded"`
+	Unbonding    []ReleaseInfo     `json:"unbonding,omitempty"`
+	Keys         []KeyInfo         `json:"keys,omitempty"` // added or revoked; the key of the address is active unless it is here
+	Organisation *OrganisationInfo `json:"organisation,omitempty"`
+}
+
+// ReleaseInfo is money that becomes free at a height.
+type ReleaseInfo struct {
+	Height quorum.Height `json:"height"`
+	Amount uint64        `json:"amount"`
+}
+
+// KeyInfo is a key that was added to an account.
+type KeyInfo struct {
+	Key   crypto.PublicKey `json:"key"`
+	From  quorum.Height    `json:"from"`
+	Until quorum.Height    `json:"until,omitempty"` // 0: no end
+}
+
+// OrganisationInfo is an organisation as /v1 shows it.
+type OrganisationInfo struct {
+	Address  crypto.Address `json:"address"`
+	Name     string         `json:"name"`
+	Roles    []string       `json:"roles"`
+	Parties  []string       `json:"parties"`  // identifiers under which documents name it
+	Prefixes []string       `json:"prefixes"` // GS1 company prefixes it holds
+	Admitted bool           `json:"admitted"`
+	Since    quorum.Height  `json:"since"`
+}
+
+// OrganisationList is a page of organisations by address.
+type OrganisationList struct {
+	Organisations []OrganisationInfo `json:"organisations"`
+	Next          *crypto.Address    `json:"next,omitempty"` // pass as after
+	Height        quorum.Height      `json:"height"`
+}
+
+// PrefixInfo is a GS1 company prefix and who held it when.
+type PrefixInfo struct {
+	Prefix  string        `json:"prefix"`
+	Holder  *Holder       `json:"holder,omitempty"` // now; absent if nobody
+	Tenures []TenureInfo  `json:"tenures"`          // oldest first
+	Height  quorum.Height `json:"height"`
+}
+
+// TenureInfo is the time for which somebody held a prefix.
+type TenureInfo struct {
+	Holder     Holder         `json:"holder"`
+	From       quorum.Height  `json:"from"`
+	Until      quorum.Height  `json:"until,omitempty"` // 0: no end
+	ApprovedBy crypto.Address `json:"approvedBy,omitzero"`
+}
+
+// ValidatorInfo is a registered validator.
+type ValidatorInfo struct {
+	Key      crypto.PublicKey `json:"key"`
+	Name     string           `json:"name"`
+	Operator crypto.Address   `json:"operator"`
+	Stake    uint64           `json:"stake"`
+	Since    quorum.Height    `json:"since"`
+}
+
+// ValidatorList is all registered validators with stake.
+type ValidatorList struct {
+	Validators []ValidatorInfo `json:"validators"`
+	Total      uint64          `json:"total"` // stake
+	Height     quorum.Height   `json:"height"`
+}
+
+func organisationInfo(o *ledger.Organisation) OrganisationInfo {
+	// Lists are never null: a client may range over them without asking.
+	return OrganisationInfo{Address: o.Address, Name: o.Name, Roles: append([]string{}, o.Roles...), Parties: append([]string{}, o.Parties...),
+		Prefixes: append([]string{}, o.Prefixes...), Admitted: o.Admitted, Since: o.Since}
+}
+
+func pathAddress(r *request, name string) (crypto.Address, error) {
+	text := r.PathValue(name)
+	a, err := crypto.ParseAddress(text)
+	if err != nil {
+		return a, problem(ErrBadRequest, "this is not an address").want("wb1… with 41 characters in lower case", text).
+			help("Copy the whole address; its last characters are a checksum.")
+	}
+	return a, nil
+}
+
+func (s *Server) getAccount(r *request) (*reply, error) {
+	address, err := pathAddress(r, "address")
+	if err != nil {
+		return nil, err
+	}
+	view, height, release := s.cfg.State.Snapshot()
+	defer release()
+	account, err := ledger.ReadAccount(view, address)
+	if err != nil {
+		return nil, err
+	}
+	out := AccountInfo{Address: address, Height: height, Exists: account != nil}
+	if account != nil {
+		out.Balance, out.Bonded = account.Balance, account.Bonded
+		for _, u := range account.Unbonding {
+			out.Unbonding = append(out.Unbonding, ReleaseInfo{Height: u.Height, Amount: u.Amount})
+		}
+		for _, k := range account.Keys {
+			out.Keys = append(out.Keys, KeyInfo{Key: k.Key, From: k.From, Until: k.Until})
+		}
+	}
+	org, err := ledger.ReadOrganisation(view, address)
+	if err != nil {
+		return nil, err
+	}
+	if org != nil {
+		info := organisationInfo(org)
+		out.Organisation = &info
+	}
+	return &reply{json: out}, nil
+}
+
+func (s *Server) listOrganisations(r *request) (*reply, error) {
+	limit, err := r.limitParam(usualPage, largePage)
+	if err != nil {
+		return nil, err
+	}
+	var after crypto.Address
+	if text := r.param("after"); text != "" {
+		if after, err = crypto.ParseAddress(text); err != nil {
+			return nil, problem(ErrBadRequest, "after is not an address").want("the next of the page before", text)
+		}
+	}
+	view, height, release := s.cfg.State.Snapshot()
+	defer release()
+	addresses, err := s.cfg.State.Organisations(r.Context(), after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := OrganisationList{Organisations: []OrganisationInfo{}, Height: height}
+	if len(addresses) > limit {
+		addresses = addresses[:limit]
+		out.Next = &addresses[limit-1]
+	}
+	for _, a := range addresses {
+		org, err := ledger.ReadOrganisation(view, a)
+		if err != nil {
+			return nil, err
+		}
+		if org != nil { // listed after the snapshot was taken, otherwise
+			out.Organisations = append(out.Organisations, organisationInfo(org))
+		}
+	}
+	return &reply{json: out}, nil
+}
+
+// getOrganisation finds an organisation by its address or by its name.
+func (s *Server) getOrganisation(r *request) (*reply, error) {
+	id := r.PathValue("id")
+	view, _, release := s.cfg.State.Snapshot()
+	defer release()
+	var org *ledger.Organisation
+	address, err := crypto.ParseAddress(id)
+	if err == nil {
+		org, err = ledger.ReadOrganisation(view, address)
+	} else {
+		org, err = ledger.ReadOrganisationNamed(view, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if org == nil {
+		return nil, problem(ErrNotFound, "there is no organisation %q", show(id)).want("an address or a registered name", id)
+	}
+	return &reply{json: organisationInfo(org)}, nil
+}
+
+func (s *Server) getPrefix(r *request) (*reply, error) {
+	digits := r.PathValue("prefix")
+	if !isPrefix(digits) {
+		return nil, problem(ErrBadRequest, "this is not a GS1 company prefix").want("4 to 12 digits", digits)
+	}
+	view, height, release := s.cfg.State.Snapshot()
+	defer release()
+	prefix, err := ledger.ReadPrefix(view, digits)
+	if err != nil {
+		return nil, err
+	}
+	if prefix == nil {
+		return nil, problem(ErrNotFound, "nobody ever held the company prefix %s", digits)
+	}
+	read := &itemReader{view: view}
+	out := PrefixInfo{Prefix: digits, Height: height, Tenures: []TenureInfo{}}
+	for _, t := range prefix.Holders {
+		if h := read.holder(t.Holder); h != nil {
+			out.Tenures = append(out.Tenures, TenureInfo{Holder: *h, From: t.From, Until: t.Until, ApprovedBy: t.ApprovedBy})
+		}
+	}
+	if now, ok := prefix.Holder(); ok {
+		out.Holder = read.holder(now.Holder)
+	}
+	return &reply{json: out}, read.err
+}
+
+func isPrefix(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return len(s) >= 4 && len(s) <= 12
+}
+
+func (s *Server) listValidators(*request) (*reply, error) {
+	view, height, release := s.cfg.State.Snapshot()
+	defer release()
+	list, err := ledger.ReadValidators(view)
+	if err != nil {
+		return nil, err
+	}
+	out := ValidatorList{Validators: []ValidatorInfo{}, Height: height}
+	for _, v := range list {
+		out.Validators = append(out.Validators, ValidatorInfo{Key: v.Key, Name: v.Name, Operator: v.Operator, Stake: v.Stake, Since: v.Since})
+		out.Total += v.Stake
+	}
+	return &reply{json: out}, nil
+}
