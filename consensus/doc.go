@@ -59,8 +59,8 @@
 //	             vote by my key that I did not make: report who signed both, and stop for good
 //
 //	repeat       every T_r, or StatusEvery when nobody can need anything: send the status, the own votes of the current
-//	             view, every own finalize above the tip, and, if I gave the view up, the certificate that admitted me;
-//	             ask again for blocks and sync
+//	             view, every own finalize above the tip, and, if I exited the view, the certificate that admitted me;
+//	             ask again for blocks and sync (from the ninth time in one view on, T_r doubles, up to 2 s)
 //	repair       upon a status that is behind: send the one certificate that lifts that peer most, at most one per T_r
 //	ask          upon a status that is ahead: send mine, at most once per T_r
 //	evidence     upon two votes of a validator that no honest signer gives: report them, once

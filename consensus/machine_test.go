@@ -392,6 +392,65 @@ func TestRecoveryHaltsOnContradiction(t *testing.T) {
 	}
 }
 
+// TestRestartedLedgerIsDefended gives a node that remembers nothing but its ledger a final chain that leaves its tip out.
+func TestRestartedLedgerIsDefended(t *testing.T) {
+	w := equalWorld()
+	tip := w.chain(1)[0]
+	c2 := w.proposal(quorum.Header{View: 2, Height: 1, Parent: w.anchor.Hash, TimeMs: int64(epochOfStory)},
+		quorum.Justification{Skip: []quorum.Certificate{w.nullification(1).Certificate()}}, nil)
+	c3 := w.proposal(quorum.Header{View: 3, Height: 2, Parent: c2.Hash(), ParentView: 2, TimeMs: int64(epochOfStory) + 1},
+		quorum.Justification{Parent: ptr(w.certificate(statementOf(c2, quorum.KindNotarize), 1, 2, 3).Certificate())}, nil)
+	m := newMachine(t, w, 0, Recovered{LastFinal: &Tip{
+		Header: tip.Header(), Certificate: w.certificate(statementOf(tip, quorum.KindFinalize), 1, 2, 3), EmptyTail: 2}})
+	for _, in := range []Input{
+		CertificateArrived{w.certificate(statementOf(c3, quorum.KindFinalize), 1, 2, 3)}, ProposalArrived{c3},
+	} {
+		if out := m.Step(epochOfStory, in); out.Halt != nil {
+			t.Fatalf("halted at %T: %s", in, out.Halt.Reason)
+		}
+	}
+	if out := m.Step(epochOfStory, ProposalArrived{c2}); out.Halt == nil || out.Halt.First == nil || out.Halt.Second == nil {
+		t.Errorf("a final chain without the ledger's tip was not refused: %+v", out)
+	}
+}
+
+// TestPayloadIsLetGo checks that a proposal's payload is not kept beyond its verdict, however often it comes.
+func TestPayloadIsLetGo(t *testing.T) {
+	w := equalWorld()
+	m := newMachine(t, w, 3, Recovered{})
+	p := w.chain(1)[0]
+	for range 3 {
+		if out := m.Step(epochOfStory, ProposalArrived{p}); len(out.Validate) > 1 {
+			t.Errorf("validate %v", out.Validate)
+		}
+		m.Step(epochOfStory, BlockValid{1, p.Hash()})
+		if m.find(1).block.proposal != nil {
+			t.Error("the payload is still there after the verdict")
+		}
+	}
+}
+
+// TestJumpedOverIsNotInactive checks that a node that was away does not take the others for absent.
+func TestJumpedOverIsNotInactive(t *testing.T) {
+	w := equalWorld()
+	m := newMachine(t, w, -1, Recovered{})
+	p := w.chain(20)[19]
+	m.Step(epochOfStory, CertificateArrived{w.certificate(statementOf(p, quorum.KindFinalize), 1, 2, 3)}) // without A
+	for i := range 4 {
+		if m.inactive(i) {
+			t.Errorf("in view %d, %s counts as inactive", m.view, letter(i))
+		}
+	}
+	m.view = m.peers[0].lastVote + inactiveViews
+	if m.inactive(0) {
+		t.Errorf("inactive after %d silent views", inactiveViews)
+	}
+	m.view++
+	if !m.inactive(0) {
+		t.Errorf("not inactive after more than %d silent views", inactiveViews)
+	}
+}
+
 // TestSyncedOver checks syncs that change nothing, and one that contradicts the ledger.
 func TestSyncedOver(t *testing.T) {
 	w := equalWorld()

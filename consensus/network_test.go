@@ -239,7 +239,8 @@ var storms = []struct {
 }
 
 // TestNetwork plays many storms of each kind: nobody forks, no honest key signs a slashable pair, nobody honest is
-// accused, and after the heal everything becomes final and an idle chain rests. A failure names its seed.
+// accused, and after the heal everything becomes final and an idle chain rests. A failure names its seed; WAYBILL_SEED=n
+// plays that one and tells what every machine did, WAYBILL_SEEDS=n plays n of each kind.
 func TestNetwork(t *testing.T) {
 	for _, storm := range storms {
 		t.Run(storm.name, func(t *testing.T) {

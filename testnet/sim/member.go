@@ -82,6 +82,9 @@ func (m *member) later(ms int64, do func(r *node.Replica) error) {
 	})
 }
 
+// blocksKind is the first byte of an answer with blocks.
+const blocksKind = 7
+
 func (m *member) receive(from p2p.PeerID, msg []byte) error {
 	in, err := m.w.epoch.Verify(from, msg)
 	if err != nil {
@@ -94,8 +97,12 @@ func (m *member) receive(from p2p.PeerID, msg []byte) error {
 		}
 		return m.replica.PoolChanged()
 	}
+	before := m.replica.Snapshot().Final.Height
 	if err := m.replica.Receive(in); err != nil {
 		return err
+	}
+	if after := m.replica.Snapshot().Final.Height; msg[0] == blocksKind && after > before {
+		m.w.report.Synced += int(after - before)
 	}
 	return m.w.oracle.bounded(m)
 }

@@ -125,6 +125,28 @@ func (o *oracle) accused(m *member, e quorum.Evidence) {
 	_ = o.broken("%s accuses validator %d, who is honest", m.peer, e.Signer())
 }
 
+// splits counts the pairs of blocks, one on the other, that are final although for neither of them validators
+// with a quorum of the stake ever voted to finalize: each is final only through what was built on it.
+func (o *oracle) splits() int {
+	power := map[crypto.Hash]uint64{}
+	for b, v := range o.votes {
+		if v.Kind == quorum.KindFinalize {
+			power[v.Block] += o.power[b.signer]
+		}
+	}
+	split := func(h quorum.Height) bool {
+		hash, ok := o.blocks[h]
+		return ok && power[hash]*3 <= o.total*2
+	}
+	n := 0
+	for h := range o.blocks {
+		if split(h) && split(h+1) {
+			n++
+		}
+	}
+	return n
+}
+
 // Bounds of what a replica may hold in these small networks.
 const (
 	maxOpenViews      = 400

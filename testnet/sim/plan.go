@@ -70,7 +70,33 @@ func NewPlan(seed uint64) Plan {
 	for range 1 + rng.IntN(8) {
 		p.Submits = append(p.Submits, Submit{AtMs: rng.Int64N(p.FaultMs), Node: rng.IntN(n)})
 	}
+	if rng.IntN(50) == 0 {
+		p.absence(rng)
+	}
 	return p
+}
+
+// absence turns the plan into one where a validator is away while the others go on, for longer than one answer
+// of block sync covers. It comes back before the network heals, so that it also has to catch up under loss.
+func (p *Plan) absence(rng *rand.Rand) {
+	p.Splits, p.Crashes, p.Submits = nil, nil, nil
+	p.DelayMs = [][2]int64{{1, 3}, {1, 20}}[rng.IntN(2)]
+	p.Loss = min(p.Loss, 2)
+	p.FaultMs = 9_000
+	away := 0
+	for i, s := range p.Stakes {
+		if s < p.Stakes[away] {
+			away = i
+		}
+	}
+	const backMs = 8_000
+	p.Crashes = []Crash{{AtMs: 200, ForMs: backMs - 200, Node: away, Keep: []int{0, 50, 100}[rng.IntN(3)]}}
+	for at := int64(0); at < backMs; at += 40 {
+		p.Submits = append(p.Submits, Submit{AtMs: at, Node: (away + 1 + rng.IntN(len(p.Stakes)-1)) % len(p.Stakes)})
+	}
+	if rng.IntN(2) == 0 { // and again, while it catches up
+		p.Crashes = append(p.Crashes, Crash{AtMs: backMs + rng.Int64N(200), ForMs: 1 + rng.Int64N(300), Node: away, Keep: 0})
+	}
 }
 
 // String is the line that reproduces the plan.

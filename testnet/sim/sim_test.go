@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ func TestSchedules(t *testing.T) {
 	if testing.Short() {
 		n = max(n/10, 1)
 	}
-	var next, blocks, messages, restarts, worst atomic.Int64
+	var next, blocks, messages, restarts, splits, synced, worst atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -39,17 +40,54 @@ func TestSchedules(t *testing.T) {
 				blocks.Add(int64(report.Height))
 				messages.Add(int64(report.Messages))
 				restarts.Add(int64(report.Restarts))
+				splits.Add(int64(min(report.Splits, 1)))
+				synced.Add(int64(report.Synced))
 				for old := worst.Load(); report.HealMs > old && !worst.CompareAndSwap(old, report.HealMs); old = worst.Load() {
 				}
 			}
 		})
 	}
 	wg.Wait()
-	summary := fmt.Sprintf("%d schedules from seed %d: %d blocks, %d messages, %d crashes, slowest recovery %d ms (virtual)",
-		n, *flagSeed, blocks.Load(), messages.Load(), restarts.Load(), worst.Load())
+	summary := fmt.Sprintf("%d schedules from seed %d: %d blocks, %d messages, %d crashes, %d with split finality, %d blocks synced, slowest recovery %d ms (virtual)",
+		n, *flagSeed, blocks.Load(), messages.Load(), restarts.Load(), splits.Load(), synced.Load(), worst.Load())
 	t.Log(summary)
+	// A change of the plans must not silently end what only some of them exercise.
+	if !t.Failed() && n >= 500 && (int(splits.Load()) < n/100 || int(synced.Load()) < n || int(restarts.Load()) < n/2) {
+		t.Errorf("too little of what these schedules are for: %s", summary)
+	}
 	if !t.Failed() && blocks.Load() < int64(n) {
 		t.Errorf("less than a block a schedule: the simulation does not exercise anything: %s", summary)
+	}
+}
+
+// TestSplitFinality holds a trap shut. When the finalize votes of two consecutive views split, both blocks are
+// notarized and neither can ever be final by itself; the block that makes them final must then be built before
+// they are executed. A chain whose headers had to carry exactly the result of the block ExecDelay below would
+// stand still for ever. See execHeight in package node.
+func TestSplitFinality(t *testing.T) {
+	for _, seed := range []uint64{43, 75, 105, 126} {
+		report, err := Run(NewPlan(seed))
+		if err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		} else if report.Splits == 0 {
+			t.Errorf("seed %d has no two such blocks any more; put in a seed that has", seed)
+		}
+	}
+}
+
+// TestLongAbsence brings a validator back that missed more blocks than one answer of block sync holds.
+func TestLongAbsence(t *testing.T) {
+	for seed := range uint64(3) {
+		p := NewPlan(seed)
+		p.absence(rand.New(rand.NewPCG(seed, 1)))
+		report, err := Run(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Height < 70 || report.Synced <= 64 {
+			t.Errorf("seed %d: %d blocks, of which %d were synced: %s", seed, report.Height, report.Synced, p)
+		}
+		t.Logf("seed %d: %d blocks, %d synced, %d ms", seed, report.Height, report.Synced, report.HealMs)
 	}
 }
 

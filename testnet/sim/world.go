@@ -21,6 +21,8 @@ type Report struct {
 	Messages int
 	Syncs    int         // synced writes, all nodes
 	Restarts int         // crashes carried out
+	Splits   int         // pairs of consecutive blocks that are final through a descendant only
+	Synced   int         // blocks that came by block sync, all nodes
 	HealMs   int64       // from healing to the last transaction final everywhere
 	Trace    crypto.Hash // over every event: equal for equal seeds
 }
@@ -226,6 +228,7 @@ func (w *world) finish() error {
 		w.report.Syncs += m.disk.syncs
 		w.report.Height = max(w.report.Height, m.disk.chain[len(m.disk.chain)-1].header.Height)
 	}
+	w.report.Splits = w.oracle.splits()
 	return w.oracle.finish(w.nodes)
 }
 

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"strings"
+	"syscall"
+
+	"waybill/api"
+	"waybill/epcis"
+	"waybill/epcis/gs1"
+	"waybill/ledger"
+	"waybill/ledger/store"
+	"waybill/node"
+	"waybill/p2p"
+	"waybill/testnet/local"
+	"waybill/wallet"
+)
+
+// Exit statuses. Scripts depend on them: never change one.
+const (
+	exitOK          = 0
+	exitOther       = 1
+	exitUsage       = 2
+	exitConfig      = 3 // configuration or genesis
+	exitNotFound    = 4
+	exitRefused     = 5 // by a rule of the ledger
+	exitUnconfirmed = 6 // not final in time
+	exitNotInSync   = 7
+	exitDataFolder  = 8 // in use, of another network, or damaged
+	exitSafety      = 9 // for example: might sign twice
+)
+
+// failure is an error that knows its exit status.
+type failure struct {
+	status int
+	err    error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func fail(status int, format string, args ...any) error {
+	return &failure{status, fmt.Errorf(format, args...)}
+}
+
+// usage is wrong use of the command line.
+func usage(format string, args ...any) error { return fail(exitUsage, format, args...) }
+
+// explain turns an error into an exit status and what a person is told.
+func explain(err error) (int, string) {
+	return statusOf(err), sentence(err)
+}
+
+func statusOf(err error) int {
+	var own *failure
+	if errors.As(err, &own) {
+		return own.status
+	}
+	for _, known := range []struct {
+		err    error
+		status int
+	}{
+		{api.ErrNotFound, exitNotFound}, {wallet.ErrNotFound, exitNotFound},
+		{api.ErrRefused, exitRefused},
+		{api.ErrNotReady, exitNotInSync},
+		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
+		{store.ErrGenesis, exitConfig}, {ledger.ErrGenesis, exitConfig}, {node.ErrSettings, exitConfig}, {p2p.ErrConfig, exitConfig},
+		{local.ErrInUse, exitDataFolder}, {local.ErrNoNetwork, exitNotFound},
+		{context.DeadlineExceeded, exitUnconfirmed},
+	} {
+		if errors.Is(err, known.err) {
+			return known.status
+		}
+	}
+	var rule *ledger.RuleError
+	if errors.As(err, &rule) {
+		return exitRefused
+	}
+	return exitOther
+}
+
+// sentence says what happened and what to do, safe for a terminal, one fault a line.
+func sentence(err error) string {
+	var problem *api.Problem
+	var faults epcis.Faults
+	var id *gs1.ParseError
+	switch {
+	case errors.As(err, &problem):
+		return problemText(err, problem)
+	case errors.As(err, &faults):
+		return faultsText(err, faults)
+	case errors.As(err, &id):
+		return lines(err.Error())
+	}
+	text := lines(err.Error())
+	if hint := hintOf(err); hint != "" {
+		text += "\n  " + hint
+	}
+	return text
+}
+
+// hintOf is a remedy for errors of the system, which have none of their own.
+func hintOf(err error) string {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Nothing listens there. Is the node running (waybill node start, waybill testnet up)? Name another with --node URL."
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, p2p.ErrAddressInUse):
+		return "Another program uses this port. Stop it, or choose another port in config.toml ([api] listen, [peers] listen)."
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "The disk is full. Free some space and run this again; nothing half-written remains."
+	case errors.Is(err, fs.ErrPermission):
+		return "Check who owns the file or folder and that you may read and write it."
+	case errors.As(err, &op):
+		return "Check the address given by --node and the network in between."
+	}
+	return ""
+}
+
+func problemText(err error, p *api.Problem) string {
+	text := lines(err.Error())
+	if errors.Is(p, api.ErrNotReady) {
+		text += "\n  The node is not in sync yet. See: waybill node status"
+	}
+	return text
+}
+
+// maxFaults bounds how many faults of one document are told.
+const maxFaults = 20
+
+func faultsText(err error, faults epcis.Faults) string {
+	var out strings.Builder
+	where, _, _ := strings.Cut(err.Error(), faults.Error())
+	fmt.Fprintf(&out, "%s%d fault(s) in the document; nothing was sent", show(where), len(faults))
+	for i, f := range faults {
+		if i == maxFaults {
+			fmt.Fprintf(&out, "\n  … and %d more", len(faults)-i)
+			break
+		}
+		fmt.Fprintf(&out, "\n  %s: %s", show(f.Pointer), show(f.Detail))
+	}
+	return out.String()
+}
+
+// lines is show for text of several lines.
+func lines(text string) string {
+	parts := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i := range parts {
+		parts[i] = show(parts[i])
+	}
+	return strings.Join(parts, "\n")
+}

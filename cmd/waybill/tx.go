@@ -1,0 +1,55 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"waybill/api"
+	"waybill/crypto"
+)
+
+func (sh *shell) txCommand() *cli.Command {
+	return &cli.Command{
+		Name: "tx", ArgsUsage: "ID", Usage: "what became of a transaction",
+		Description: "  waybill tx 5f0c…\n  waybill tx 5f0c… --output json",
+		Flags:       readFlags(), Action: sh.tx,
+	}
+}
+
+func (sh *shell) tx(c *cli.Context) error {
+	args, err := arguments(c, "the id of a transaction")
+	if err != nil {
+		return err
+	}
+	id, err := crypto.ParseHash(args[0])
+	if err != nil {
+		return usage("%q is no transaction id (64 hexadecimal digits): %v", show(args[0]), err)
+	}
+	client, err := newClient(c)
+	if err != nil {
+		return err
+	}
+	info, err := client.Transaction(c.Context, id)
+	if err != nil {
+		return err
+	}
+	return sh.print(c, info, func(p *printer) { txTable(p, info) })
+}
+
+func txTable(p *printer, info *api.TxInfo) {
+	pairs := [][2]string{{"transaction", info.ID.String()}, {"status", string(info.Status)}}
+	if info.Height != 0 {
+		pairs = append(pairs, [2]string{"block", number(info.Height)})
+	}
+	if b := info.Body; b != nil {
+		pairs = append(pairs, [2]string{"kind", b.Kind.String()}, [2]string{"author", b.Author.String()})
+	}
+	pairs = append(pairs, [2]string{"time", clock(info.TimeMs)})
+	if r := info.Receipt; r != nil {
+		pairs = append(pairs, [2]string{"fee", number(r.Fee)})
+	}
+	pairs = append(pairs, [2]string{"outcome", info.Sentence})
+	p.pairs(pairs...)
+	if r := info.Receipt; r != nil {
+		flagTable(p, r.Flags)
+	}
+}
