@@ -23,7 +23,7 @@ func TestEveryKind(t *testing.T) {
 	b := builder(t, "farm")
 	other, validator := keyOf(t, "other"), keyOf(t, "validator")
 	until := time.UnixMilli(1_800_000_000_123)
-	const class = "https://id.gs1.org/01/09521321000012"
+	const class = "https://id.gs1.org/01/09521321000018"
 	org := ledger.RegisterOrganisation{Name: "Green Farm", Roles: []string{"farm"}, Parties: []string{"https://example.com/party/1"},
 		Keys: []crypto.PublicKey{other.Public()}}
 	build := func(body ledger.Body, err error) ledger.Body {

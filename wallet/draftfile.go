@@ -117,7 +117,10 @@ func ParseDraft(data []byte) (*Draft, error) {
 	if err := d.checkSignatures(); err != nil {
 		return nil, err
 	}
-	return d, d.checkIsFile(data)
+	if err := d.checkIsFile(data); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // parseDraftFile reads the JSON with its bounds.

@@ -119,7 +119,10 @@ func parseKeystore(data []byte) (*keystoreFile, error) {
 	if f.Path != "" && f.Path != AccountPath(f.Account) {
 		return nil, refuse(ErrFile, "derivation path %q is not the path of account %d", clip(f.Path), f.Account)
 	}
-	return &f, f.KDF.check()
+	if err := f.KDF.check(); err != nil {
+		return nil, err
+	}
+	return &f, nil
 }
 
 // open decrypts the secret and proves that it makes the key the header names. A wrong passphrase and a changed file are
