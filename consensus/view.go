@@ -38,11 +38,12 @@ func (m *Machine) tryActivate(p parent, known bool) {
 		return
 	}
 	m.active = true
-	from := m.now
+	// The leader has to keep MinBlockInterval after its parent. While the parent is not known here it may be as new as
+	// now; a parent time ahead of this clock cannot stretch the wait by more than Precision.
+	t := &m.cfg.Timing
+	from := m.now.Add(t.MinBlockInterval)
 	if known {
-		// The leader has to keep MinBlockInterval. A parent time ahead of this clock cannot stretch that much.
-		t := &m.cfg.Timing
-		from = max(from, min(Time(p.timeMs).Add(t.MinBlockInterval), from.Add(t.MinBlockInterval+t.Precision)))
+		from = max(m.now, min(Time(p.timeMs).Add(t.MinBlockInterval), from.Add(t.Precision)))
 	}
 	r.waitFrom = from
 	m.armView(from)

@@ -25,6 +25,9 @@ func (r *Replica) tryBuild() error {
 		r.env.Arm(timerBuild, b.NotBefore)
 		return nil
 	}
+	if r.overloaded() {
+		return nil // Executed tries again
+	}
 	exec := r.execHeight(b.Height)
 	result, ok := r.ledger.Result(exec)
 	if parent, known := r.candidates.header(b.Parent); !ok || known && exec < parent.ExecHeight {
@@ -71,6 +74,13 @@ func (r *Replica) execHeight(height quorum.Height) quorum.Height {
 	return min(r.latestExec(height), r.executed)
 }
 
+// maxBacklog is how many final blocks may wait for execution before we neither build nor judge further ones. It
+// is what keeps consensus from running away from execution, and it cannot stop the chain: what is final gets
+// executed without any further block.
+const maxBacklog = 16
+
+func (r *Replica) overloaded() bool { return r.final.Height > r.executed+maxBacklog }
+
 // latestExec is the highest height whose result the header of a height may carry.
 func (r *Replica) latestExec(height quorum.Height) quorum.Height {
 	delay := quorum.Height(r.cfg.ExecDelay)
@@ -104,7 +114,7 @@ func (r *Replica) tryValidate(hash crypto.Hash) {
 		r.wakeAt(early)
 		return
 	}
-	if h.ExecHeight > r.executed {
+	if h.ExecHeight > r.executed || r.overloaded() {
 		return // Executed tries again
 	}
 	result, ok := r.ledger.Result(h.ExecHeight)

@@ -166,9 +166,12 @@ func (c chain) Result(h quorum.Height) (Result, bool) {
 // Blocks implements Ledger.
 func (c chain) Blocks(from quorum.Height, most int) ([]blocksync.Block, error) {
 	var out []blocksync.Block
-	size := 0
+	size, certified := 0, false
 	tip := c.store.Tip().Height
-	for h := max(from, 1); h <= tip && h >= from && len(out) < most && size < blocksync.MaxAnswerBytes; h++ {
+	for h := max(from, 1); h <= tip && h >= from && len(out) < most; h++ {
+		if size >= blocksync.LargestAnswerBytes || certified && size >= blocksync.MaxAnswerBytes {
+			break
+		}
 		header, err := c.store.Header(h)
 		if err != nil {
 			return nil, err
@@ -182,7 +185,7 @@ func (c chain) Blocks(from quorum.Height, most int) ([]blocksync.Block, error) {
 			return nil, err
 		}
 		b := blocksync.Block{Header: header, Payload: payload, Certificate: cert}
-		size += b.Size()
+		size, certified = size+b.Size(), certified || cert != nil
 		out = append(out, b)
 	}
 	return out, nil

@@ -117,9 +117,12 @@ func (l *loop) earliest() (id TimerID, at consensus.Time, ok bool) {
 	return id, at, ok
 }
 
+// longestSleepMs keeps a time in the far future from overflowing; waking early does no harm.
+const longestSleepMs = 60_000
+
 func (l *loop) rearm() {
 	if _, at, ok := l.earliest(); ok {
-		l.wake.Reset(time.Duration(max(at-l.Now(), 0)) * time.Millisecond)
+		l.wake.Reset(time.Duration(min(max(at-l.Now(), 0), longestSleepMs)) * time.Millisecond)
 	}
 }
 

@@ -158,8 +158,8 @@ func (r *Replica) claimFor(height quorum.Height, signers []int) {
 // peer claims never stops anything else: it only makes us ask.
 const syncLag = 2
 
-// maxUnexecuted bounds the blocks that wait for execution: block sync asks for no more until they are done.
-// Consensus bounds itself, because a header needs the result of the block ExecDelay before it.
+// maxUnexecuted bounds the blocks that wait for execution: block sync asks for no more until they are done. For
+// blocks by consensus there is maxBacklog.
 const maxUnexecuted = 256
 
 func (r *Replica) pumpSync() {

@@ -441,6 +441,32 @@ func TestCandidatesAreBounded(t *testing.T) {
 	}
 }
 
+// TestConnected: a new peer is told at once where we stand, and what one that left claimed is forgotten.
+func TestConnected(t *testing.T) {
+	b := newBench(t)
+	b.sent = nil
+	if err := b.replica.Connected("new"); err != nil {
+		t.Fatal(err)
+	}
+	got := b.took("new", messageStatus)
+	if len(got) != 1 {
+		t.Fatalf("%d messages", len(got))
+	}
+	if in, err := b.Verify("p", got[0]); err != nil || in.status != b.replica.machine.Status() {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	b.receive(t, "new", withStatus(messageStatus, consensus.Status{Epoch: b.Number, View: 1, FinalHeight: 50}, nil))
+	if best := b.replica.Snapshot().BestClaim; best != 50 {
+		t.Fatalf("best claim %d", best)
+	}
+	if err := b.replica.Disconnected("new"); err != nil {
+		t.Fatal(err)
+	}
+	if best := b.replica.Snapshot().BestClaim; best != 0 {
+		t.Fatalf("best claim %d after the peer left", best)
+	}
+}
+
 // TestErrorStops: after an error the replica is not to be called again, and says why.
 func TestErrorStops(t *testing.T) {
 	b := newBench(t)

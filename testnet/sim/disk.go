@@ -75,6 +75,18 @@ func (d *disk) Scan(prefix []byte, each func(key, value []byte) error) error {
 	return nil
 }
 
+// unsynced reports whether a record with this prefix would be lost if the power went now.
+func (d *disk) unsynced(prefix string) bool {
+	for _, u := range d.pending {
+		for k := range u.old {
+			if strings.HasPrefix(k, prefix) && d.data[k] != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // commit appends an executed block, unsynced.
 func (d *disk) commit(b block) {
 	d.pending = append(d.pending, undo{chain: len(d.chain)})

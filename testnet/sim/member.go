@@ -101,6 +101,7 @@ func (m *member) receive(from p2p.PeerID, msg []byte) error {
 	if err := m.replica.Receive(in); err != nil {
 		return err
 	}
+	m.w.report.Backlog = max(m.w.report.Backlog, int(m.replica.Snapshot().Final.Height-m.replica.Snapshot().Executed))
 	if after := m.replica.Snapshot().Final.Height; msg[0] == blocksKind && after > before {
 		m.w.report.Synced += int(after - before)
 	}
@@ -196,7 +197,7 @@ func ids(payload [][]byte) []crypto.Hash {
 
 // Execute implements node.Env.
 func (m *member) Execute(b node.FinalBlock) {
-	m.busyUntil = max(m.busyUntil, m.w.now) + m.w.rng.Int64N(4)
+	m.busyUntil = max(m.busyUntil, m.w.now) + m.w.between(m.w.plan.ExecMs)
 	m.later(m.busyUntil-m.w.now, func(r *node.Replica) error {
 		last := m.disk.chain[len(m.disk.chain)-1]
 		root := sha256.Sum256(append(last.result.StateRoot[:], b.Header.PayloadRoot[:]...))

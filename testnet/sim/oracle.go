@@ -14,14 +14,16 @@ import (
 //
 // It checks: one block per height on all nodes; each block on the one before it, with a later time; a
 // certificate by more than two thirds of the stake, each signer of which really sent that vote; no two votes
-// of one validator for one view and step, across restarts; no finalize without its notarize; equal results;
-// no evidence against anybody (all are honest here); bounded state.
+// of one validator for one view and step and no two proposals for one view, across restarts; no vote or proposal
+// sent before it is on the disk; no finalize without its notarize; equal results; no evidence against anybody
+// (all are honest here); bounded state.
 type oracle struct {
 	power  []uint64
 	total  uint64
 	blocks map[quorum.Height]crypto.Hash
 	roots  map[quorum.Height]crypto.Hash
 	votes  map[ballot]quorum.Vote
+	drafts map[quorum.View]crypto.Hash // proposed by the view's leader
 	fault  error
 }
 
@@ -33,7 +35,7 @@ type ballot struct {
 }
 
 func newOracle(set *quorum.Set) *oracle {
-	o := &oracle{blocks: map[quorum.Height]crypto.Hash{}, roots: map[quorum.Height]crypto.Hash{}, votes: map[ballot]quorum.Vote{}}
+	o := &oracle{blocks: map[quorum.Height]crypto.Hash{}, roots: map[quorum.Height]crypto.Hash{}, votes: map[ballot]quorum.Vote{}, drafts: map[quorum.View]crypto.Hash{}}
 	for _, v := range set.Validators() {
 		o.power = append(o.power, uint64(v.Power))
 		o.total += uint64(v.Power)
@@ -50,9 +52,13 @@ func (o *oracle) broken(format string, args ...any) error {
 
 // sent looks at a message when it leaves its author.
 func (o *oracle) sent(m *member, msg []byte) {
+	o.sentProposal(m, msg)
 	for _, v := range votesIn(msg) {
 		if int(v.Signer) != m.index {
 			continue // passed on
+		}
+		if m.disk.unsynced(voteRecords) {
+			_ = o.broken("%s sends its %s of view %d before it is on the disk", m.peer, v.Kind, v.View)
 		}
 		b := ballot{v.Signer, v.View, v.Kind != quorum.KindNotarize}
 		if old, ok := o.votes[b]; ok && (old.Kind != v.Kind || old.Block != v.Block) {
@@ -67,14 +73,40 @@ func (o *oracle) sent(m *member, msg []byte) {
 	}
 }
 
+// What the journal keeps its votes and proposals under.
+const (
+	voteRecords     = "Jv"
+	proposalRecords = "Jp"
+)
+
+func (o *oracle) sentProposal(m *member, msg []byte) {
+	if len(msg) < voteHead || msg[0] != 2 {
+		return
+	}
+	p, err := quorum.DecodeProposal(msg[voteHead:])
+	if err != nil || int(p.Header.Proposer) != m.index {
+		return
+	}
+	if m.disk.unsynced(proposalRecords) {
+		_ = o.broken("%s sends its proposal of view %d before it is on the disk", m.peer, p.Header.View)
+	}
+	hash := p.Header.Hash()
+	if old, ok := o.drafts[p.Header.View]; ok && old != hash {
+		_ = o.broken("%s proposes %s and %s in view %d", m.peer, old, hash, p.Header.View)
+	}
+	o.drafts[p.Header.View] = hash
+}
+
+// voteHead is the length of what stands before the body in messages of consensus: kind and status.
+const voteHead = 1 + consensus.StatusSize
+
 // votesIn finds the votes of a message of votes: kind, status, votes of fixed width.
 func votesIn(msg []byte) []quorum.Vote {
-	const head = 1 + consensus.StatusSize
-	if len(msg) < head || msg[0] != 1 {
+	if len(msg) < voteHead || msg[0] != 1 {
 		return nil
 	}
 	var out []quorum.Vote
-	for rest := msg[head:]; len(rest) >= quorum.VoteSize; rest = rest[quorum.VoteSize:] {
+	for rest := msg[voteHead:]; len(rest) >= quorum.VoteSize; rest = rest[quorum.VoteSize:] {
 		if v, err := quorum.DecodeVote(rest[:quorum.VoteSize]); err == nil {
 			out = append(out, v)
 		}
@@ -158,6 +190,9 @@ func (o *oracle) bounded(m *member) error {
 		return o.fault
 	}
 	s := m.replica.Snapshot()
+	if s.Consensus.FinalHeight < s.Final.Height {
+		return o.broken("%s has executed up to block %d, its consensus knows of %d", m.peer, s.Final.Height, s.Consensus.FinalHeight)
+	}
 	if s.Candidates > maxOpenCandidates || s.Consensus.OpenViews > maxOpenViews {
 		return o.broken("%s holds %d candidates and %d views", m.peer, s.Candidates, s.Consensus.OpenViews)
 	}

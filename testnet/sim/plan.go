@@ -13,6 +13,7 @@ type Plan struct {
 	Loss    int      // of a hundred messages, lost
 	Twice   int      // of a hundred messages, delivered twice
 	DelayMs [2]int64 // least and most
+	ExecMs  [2]int64 // executing a block takes, least and most
 	Splits  []Split
 	Crashes []Crash
 	Submits []Submit
@@ -70,10 +71,37 @@ func NewPlan(seed uint64) Plan {
 	for range 1 + rng.IntN(8) {
 		p.Submits = append(p.Submits, Submit{AtMs: rng.Int64N(p.FaultMs), Node: rng.IntN(n)})
 	}
-	if rng.IntN(50) == 0 {
+	p.ExecMs = [][2]int64{{0, 3}, {0, 3}, {0, 3}, {0, 40}, {60, 120}}[rng.IntN(5)]
+	if rng.IntN(20) == 0 {
+		p.blackout(rng)
+	}
+	if rng.IntN(10) == 0 {
+		p.SkewMs[p.weakest()] += []int64{-900, -500, 500, 900}[rng.IntN(4)]
+	}
+	if rng.IntN(80) == 0 {
 		p.absence(rng)
 	}
 	return p
+}
+
+// weakest is the validator of the least stake, without whom the others are always a quorum.
+func (p *Plan) weakest() int {
+	weakest := 0
+	for i, s := range p.Stakes {
+		if s < p.Stakes[weakest] {
+			weakest = i
+		}
+	}
+	return weakest
+}
+
+// blackout stops everybody at once, and takes from every disk what was not synced: what is final must then be in
+// the journals of those who voted for it.
+func (p *Plan) blackout(rng *rand.Rand) {
+	at := rng.Int64N(p.FaultMs)
+	for i := range p.Stakes {
+		p.Crashes = append(p.Crashes, Crash{AtMs: at, ForMs: 1 + rng.Int64N(300), Node: i})
+	}
 }
 
 // absence turns the plan into one where a validator is away while the others go on, for longer than one answer
@@ -81,14 +109,9 @@ func NewPlan(seed uint64) Plan {
 func (p *Plan) absence(rng *rand.Rand) {
 	p.Splits, p.Crashes, p.Submits = nil, nil, nil
 	p.DelayMs = [][2]int64{{1, 3}, {1, 20}}[rng.IntN(2)]
-	p.Loss = min(p.Loss, 2)
+	p.Loss, p.ExecMs[0], p.ExecMs[1] = min(p.Loss, 2), 0, min(p.ExecMs[1], 40)
 	p.FaultMs = 9_000
-	away := 0
-	for i, s := range p.Stakes {
-		if s < p.Stakes[away] {
-			away = i
-		}
-	}
+	away := p.weakest()
 	const backMs = 8_000
 	p.Crashes = []Crash{{AtMs: 200, ForMs: backMs - 200, Node: away, Keep: []int{0, 50, 100}[rng.IntN(3)]}}
 	for at := int64(0); at < backMs; at += 40 {

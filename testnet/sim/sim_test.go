@@ -60,6 +60,29 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
+// TestCalmNetworkLosesFewViews: while nothing fails, views make their blocks, also when execution takes about
+// as long as the time between blocks.
+func TestCalmNetworkLosesFewViews(t *testing.T) {
+	for seed := range uint64(5) {
+		for _, execMs := range []int64{1, 40, 60} {
+			p := Plan{Seed: seed, Stakes: []uint64{10, 10, 10, 10}, SkewMs: make([]int64, 4), DelayMs: [2]int64{1, 3}, ExecMs: [2]int64{0, execMs}, FaultMs: 3_000, LimitMs: 10_000}
+			for at := int64(0); at < p.FaultMs; at += 20 {
+				p.Submits = append(p.Submits, Submit{AtMs: at, Node: int(at/20) % 4})
+			}
+			report, err := Run(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lost := uint64(report.View) - uint64(report.Height); lost > mostLost || report.Height < 55 {
+				t.Errorf("%d blocks in %d views; executing takes up to %d ms: %s", report.Height, report.View, execMs, p)
+			}
+		}
+	}
+}
+
+// mostLost is how many of about 62 views may fail on a calm network: none.
+const mostLost = 0
+
 // TestSplitFinality holds a trap shut. When the finalize votes of two consecutive views split, both blocks are
 // notarized and neither can ever be final by itself; the block that makes them final must then be built before
 // they are executed. A chain whose headers had to carry exactly the result of the block ExecDelay below would
@@ -75,8 +98,30 @@ func TestSplitFinality(t *testing.T) {
 	}
 }
 
+// TestSlowExecution holds consensus back where execution takes twice as long as the time between blocks: final
+// blocks must not pile up without bound, the network must not come to rest, and few views may fail: what waits for
+// execution (a verdict, our turn to build) must go on as soon as it is done, not at the next timer.
+func TestSlowExecution(t *testing.T) {
+	for _, execMs := range [][2]int64{{0, 200}, {99, 101}} {
+		p := Plan{Seed: 1, Stakes: []uint64{10, 10, 10, 10}, SkewMs: make([]int64, 4), DelayMs: [2]int64{1, 3}, ExecMs: execMs, FaultMs: 30_000, LimitMs: 60_000}
+		for at := int64(0); at < p.FaultMs; at += 40 {
+			p.Submits = append(p.Submits, Submit{AtMs: at, Node: int(at/40) % 4})
+		}
+		report, err := Run(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		summary := fmt.Sprintf("execution takes %v ms: %d blocks in %d views, up to %d final blocks waited for it", execMs, report.Height, report.View, report.Backlog)
+		if report.Backlog > 24 || report.Height < 250 || uint64(report.View) > uint64(report.Height)*5/4 {
+			t.Error(summary)
+		}
+		t.Log(summary)
+	}
+}
+
 // TestLongAbsence brings a validator back that missed more blocks than one answer of block sync holds.
 func TestLongAbsence(t *testing.T) {
+	most := 0
 	for seed := range uint64(3) {
 		p := NewPlan(seed)
 		p.absence(rand.New(rand.NewPCG(seed, 1)))
@@ -84,10 +129,13 @@ func TestLongAbsence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if report.Height < 70 || report.Synced <= 64 {
+		if report.Synced < 60 {
 			t.Errorf("seed %d: %d blocks, of which %d were synced: %s", seed, report.Height, report.Synced, p)
 		}
-		t.Logf("seed %d: %d blocks, %d synced, %d ms", seed, report.Height, report.Synced, report.HealMs)
+		most = max(most, report.Synced)
+	}
+	if most < 100 {
+		t.Errorf("at most %d blocks were missed", most)
 	}
 }
 

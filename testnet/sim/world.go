@@ -18,10 +18,12 @@ import (
 type Report struct {
 	Plan     Plan
 	Height   quorum.Height // at the end, on every node
+	View     quorum.View   // of the block at Height
 	Messages int
 	Syncs    int         // synced writes, all nodes
 	Restarts int         // crashes carried out
 	Splits   int         // pairs of consecutive blocks that are final through a descendant only
+	Backlog  int         // most final blocks that waited for execution on one node
 	Synced   int         // blocks that came by block sync, all nodes
 	HealMs   int64       // from healing to the last transaction final everywhere
 	Trace    crypto.Hash // over every event: equal for equal seeds
@@ -226,7 +228,8 @@ func (w *world) finish() error {
 	w.report.HealMs = w.now - startMs - w.plan.FaultMs
 	for _, m := range w.nodes {
 		w.report.Syncs += m.disk.syncs
-		w.report.Height = max(w.report.Height, m.disk.chain[len(m.disk.chain)-1].header.Height)
+		last := m.disk.chain[len(m.disk.chain)-1].header
+		w.report.Height, w.report.View = max(w.report.Height, last.Height), max(w.report.View, last.View)
 	}
 	w.report.Splits = w.oracle.splits()
 	return w.oracle.finish(w.nodes)
@@ -272,7 +275,11 @@ func (w *world) delay() int64 {
 	if w.healed {
 		return 1 + w.rng.Int64N(5)
 	}
-	return w.plan.DelayMs[0] + w.rng.Int64N(w.plan.DelayMs[1]-w.plan.DelayMs[0]+1)
+	return w.between(w.plan.DelayMs)
+}
+
+func (w *world) between(bounds [2]int64) int64 {
+	return bounds[0] + w.rng.Int64N(bounds[1]-bounds[0]+1)
 }
 
 func (w *world) cut(from, to *member) bool {
