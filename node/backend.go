@@ -73,13 +73,18 @@ func (b *backend) Organisations(_ context.Context, after crypto.Address, limit i
 	if !after.IsZero() {
 		from = ledger.OrganisationKey(after)
 	}
-	keys, err := b.n.store.StateKeys(prefix, from, limit)
+	snap, err := b.n.store.Snapshot()
 	if err != nil {
 		return nil, kinds(err)
 	}
-	list := make([]crypto.Address, len(keys))
-	for i, key := range keys {
-		copy(list[i][:], key[len(prefix):])
+	defer func() { _ = snap.Close() }() // frees memory only
+	entries, err := snap.Scan(prefix, from, limit)
+	if err != nil {
+		return nil, kinds(err)
+	}
+	list := make([]crypto.Address, len(entries))
+	for i, e := range entries {
+		copy(list[i][:], e.Key[len(prefix):])
 	}
 	return list, nil
 }

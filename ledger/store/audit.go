@@ -62,7 +62,23 @@ func (s *Store) Audit(ctx context.Context, progress func(quorum.Height)) error {
 	if parent != tip.Hash {
 		return s.corrupt(nil, "the tip is block %s, its height says block %s", tip.Hash, parent)
 	}
+	if err := s.auditHistory(); err != nil {
+		return err
+	}
 	return s.auditState(ctx)
+}
+
+// auditHistory reads every replaced value that is kept.
+func (s *Store) auditHistory() error {
+	var bad error
+	err := s.walk(nil, []byte{prefixReplaced}, []byte{prefixReplacedKeys}, func(_, value []byte) bool {
+		_, bad = decodeReplaced(value)
+		return bad == nil
+	})
+	if err == nil && bad != nil {
+		return s.corrupt(bad, "reading what a block replaced")
+	}
+	return err
 }
 
 func (s *Store) auditBlock(h quorum.Height, parent crypto.Hash) (crypto.Hash, error) {

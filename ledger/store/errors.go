@@ -73,7 +73,7 @@ func (s *Store) classify(err error, what string) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &Error{Kind: ErrDiskFull, Cause: err,
 			Detail: fmt.Sprintf("%s in %s: free some space and start again; nothing half-written remains", what, s.dir)}
-	case errors.Is(err, pebble.ErrCorruption):
+	case pebble.IsCorruptionError(err):
 		return s.corrupt(err, "%s", what)
 	case errors.Is(err, pebble.ErrClosed):
 		return &Error{Kind: ErrStopped, Detail: what + ": the store is closed", Cause: err}

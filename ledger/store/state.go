@@ -62,7 +62,7 @@ func (s *Store) walk(snap getter, from, to []byte, visit func(key, value []byte)
 
 // readError stops the store when what it read is corrupt: whatever it answered next could be wrong.
 func (s *Store) readError(err error, key []byte) error {
-	if errors.Is(err, pebble.ErrCorruption) {
+	if pebble.IsCorruptionError(err) {
 		s.reporter.fail(err)
 	}
 	return s.classify(err, fmt.Sprintf("reading a key of keyspace %#02x", key[0]))
