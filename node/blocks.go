@@ -51,7 +51,7 @@ func (r *Replica) tryBuild() error {
 // propose fills a proposal; the fields that follow from others are left to quorum.
 func (r *Replica) propose(b *consensus.BuildRequest, now consensus.Time, exec quorum.Height, result Result) quorum.Proposal {
 	var payload [][]byte
-	skip := r.candidates.ancestry(b.Parent)
+	skip := r.candidates.ancestry(b.Parent, r.executed)
 	payload = r.pool.Select(r.cfg.MaxBlockBytes, func(id crypto.Hash) bool { return skip[id] })
 	return quorum.Proposal{
 		Header: quorum.Header{

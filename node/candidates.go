@@ -7,6 +7,7 @@ import (
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/ledger"
 )
 
 // Bounds of what a replica keeps in memory of proposals.
@@ -114,16 +115,29 @@ func (c *candidates) setFinal(h quorum.Header, hash crypto.Hash) {
 	}
 }
 
-// ordered reports whether a transaction is in an open ancestor of the block with this hash, that block
-// included.
-func (c *candidates) ancestry(hash crypto.Hash) map[crypto.Hash]bool {
+// ancestry lists the transactions of the block with this hash and of its ancestors down to the last executed block. Final
+// ones count too: until they are executed the pool does not know that it must not offer their transactions again.
+func (c *candidates) ancestry(hash crypto.Hash, executed quorum.Height) map[crypto.Hash]bool {
 	ids := map[crypto.Hash]bool{}
-	for e := c.open[hash]; e != nil; e = c.open[e.proposal.Header().Parent] {
-		for _, id := range e.ids {
+	for e := c.get(hash); e != nil && e.proposal.Header().Height > executed; e = c.get(e.proposal.Header().Parent) {
+		for _, id := range e.transactions() {
 			ids[id] = true
 		}
 	}
 	return ids
+}
+
+// transactions returns the ids of a candidate's transactions. Others may have notarized the block before we checked its
+// payload; then what can be decoded of it is.
+func (e *candidate) transactions() []crypto.Hash {
+	if e.ids == nil {
+		for _, raw := range e.proposal.Proposal().Payload {
+			if tx, err := ledger.DecodeTransaction(raw); err == nil { // what is none cannot be in the pool either
+				e.ids = append(e.ids, tx.ID())
+			}
+		}
+	}
+	return e.ids
 }
 
 // asked counts the requests for a block's proposal; the count starts anew when too many are counted.

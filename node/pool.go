@@ -59,6 +59,10 @@ func (p *pool) executed(receipts []ledger.Receipt) {
 func (p *pool) add(v ledger.VerifiedTransaction) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Asked under the lock that Ordered takes: a transaction that was executed since the caller asked stays out.
+	if p.settled(v.Transaction().ID()) {
+		return mempool.ErrKnown
+	}
 	return p.waiting.Add(v)
 }
 

@@ -130,6 +130,7 @@ type Replica struct {
 	building *consensus.BuildRequest
 	checking map[crypto.Hash]bool // payload checks under way
 	fetcher  *blocksync.Fetcher
+	proven   quorum.Height  // of the highest finalization seen
 	missed   quorum.Height  // final, but dropped here before it could be executed: block sync brings it
 	clockAt  consensus.Time // when timerClock fires; 0 when it is not armed
 	pending  bool           // what the machine knows of Pool.Pending
@@ -220,7 +221,7 @@ func (r *Replica) Halted() error { return r.halted }
 func (r *Replica) Snapshot() Snapshot {
 	return Snapshot{
 		Consensus: r.machine.Snapshot(), Final: r.final, Executed: r.executed,
-		Candidates: r.candidates.len(), BestClaim: r.fetcher.Best(), Syncing: r.fetcher.Busy(),
+		Candidates: r.candidates.len(), BestKnown: r.bestKnown(), Syncing: r.fetcher.Busy(),
 	}
 }
 
@@ -230,7 +231,7 @@ type Snapshot struct {
 	Final      blocksync.Tip
 	Executed   quorum.Height
 	Candidates int           // blocks held that are not final
-	BestClaim  quorum.Height // highest height a peer claims
+	BestKnown  quorum.Height // what is certainly final somewhere: no liar makes it too high
 	Syncing    bool          // a request for blocks is out
 }
 
@@ -377,7 +378,7 @@ func (r *Replica) finalize(finals []consensus.Final) error {
 		if cert.Block == f.Hash && int(f.Header.Proposer) == r.cfg.Self {
 			r.env.Announce(Head{Header: f.Header, Certificate: cert})
 		}
-		r.pool.Ordered(c.ids)
+		r.pool.Ordered(c.transactions())
 		r.candidates.setFinal(f.Header, f.Hash)
 	}
 	if len(finals) > 0 {

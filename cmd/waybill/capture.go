@@ -31,12 +31,13 @@ func (sh *shell) captureCommand() *cli.Command {
 
 // captured is what became of one file as --output json shows it.
 type captured struct {
-	File   string          `json:"file"`
-	Events int             `json:"events"`
-	Hashes []crypto.Hash   `json:"hashes"`
-	DryRun bool            `json:"dryRun,omitempty"`
-	ID     string          `json:"captureID,omitempty"`
-	Job    *api.CaptureJob `json:"job,omitempty"` // with --wait final
+	File   string        `json:"file"`
+	Events int           `json:"events"`
+	Hashes []crypto.Hash `json:"hashes"`
+	DryRun bool          `json:"dryRun,omitempty"`
+	// What a node takes in one call is limited: a file that is captured in proceed mode may need several.
+	IDs  []string          `json:"captureIDs,omitempty"`
+	Jobs []*api.CaptureJob `json:"jobs,omitempty"` // with --wait final
 }
 
 func (sh *shell) capture(c *cli.Context) error {
@@ -72,7 +73,7 @@ func (sh *shell) capture(c *cli.Context) error {
 	}
 	err = sh.captureAll(c, list, docs, mode)
 	sent := 0
-	for sent < len(list) && list[sent].ID != "" {
+	for sent < len(list) && len(list[sent].IDs) > 0 {
 		sent++
 	}
 	if printErr := sh.print(c, list[:sent], func(p *printer) { captureTable(p, list[:sent]) }); printErr != nil {
@@ -154,19 +155,46 @@ func (sh *shell) captureOne(ctx context.Context, c *cli.Context, client *api.Cli
 	if err != nil {
 		return err
 	}
-	if one.ID, err = client.CaptureTransactions(ctx, raws); err != nil {
-		return err
-	}
-	if c.String("wait") != waitFinal {
-		return nil
-	}
-	if one.Job, err = client.WaitJob(ctx, one.ID); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return fail(exitUnconfirmed, "the capture was sent and is not final after %s. It may still become final: %s/epcis/v2/capture/%s", c.Duration("timeout"), c.String("node"), one.ID)
+	var refusals []error
+	for _, batch := range batches(raws) {
+		id, err := client.CaptureTransactions(ctx, batch)
+		if err != nil {
+			return err
 		}
-		return err
+		one.IDs = append(one.IDs, id)
+		if c.String("wait") != waitFinal {
+			continue
+		}
+		job, err := client.WaitJob(ctx, id)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fail(exitUnconfirmed, "the capture was sent and is not final after %s. It may still become final: %s/epcis/v2/capture/%s", c.Duration("timeout"), c.String("node"), id)
+		}
+		if err != nil {
+			return err
+		}
+		one.Jobs = append(one.Jobs, job)
+		if err := jobRefusal(job); err != nil {
+			refusals = append(refusals, err)
+		}
 	}
-	return jobRefusal(one.Job)
+	return errors.Join(refusals...)
+}
+
+// maxBatchBytes is how much is posted in one call; below what nodes take.
+const maxBatchBytes = 2 << 20
+
+// batches groups transactions, in order, into calls.
+func batches(raws [][]byte) [][][]byte {
+	var out [][][]byte
+	size := 0
+	for _, raw := range raws {
+		if len(out) == 0 || size+len(raw) > maxBatchBytes {
+			out, size = append(out, nil), 0
+		}
+		out[len(out)-1] = append(out[len(out)-1], raw)
+		size += len(raw)
+	}
+	return out
 }
 
 // jobRefusal is nil for a capture all of whose events are recorded.
@@ -194,20 +222,22 @@ func jobRefusal(job *api.CaptureJob) error {
 
 func captureTable(p *printer, list []captured) {
 	for _, one := range list {
-		switch {
-		case one.Job == nil:
-			p.line("%s: %d event(s) sent, capture %s", one.File, one.Events, one.ID)
-		case !one.Job.Success:
-			p.line("%s: refused, capture %s", one.File, one.ID)
-		default:
-			p.line("%s: %d event(s) recorded in block %d, capture %s", one.File, one.Events, one.Job.Height, one.ID)
-		}
-		if one.Job == nil {
+		if len(one.Jobs) < len(one.IDs) {
+			p.line("%s: %d event(s) sent, capture %s", one.File, one.Events, strings.Join(one.IDs, ", "))
 			continue
 		}
 		var flags []api.Fault
-		for _, tx := range one.Job.Transactions {
-			flags = append(flags, tx.Flags...)
+		refused := false
+		for _, job := range one.Jobs {
+			refused = refused || !job.Success
+			for _, tx := range job.Transactions {
+				flags = append(flags, tx.Flags...)
+			}
+		}
+		if last := one.Jobs[len(one.Jobs)-1]; refused {
+			p.line("%s: refused, or a part of it; capture %s", one.File, strings.Join(one.IDs, ", "))
+		} else {
+			p.line("%s: %d event(s) recorded in block %d, capture %s", one.File, one.Events, last.Height, strings.Join(one.IDs, ", "))
 		}
 		flagTable(p, flags)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -121,8 +123,11 @@ func holdFolder(dir string) (release func(), err error) {
 		return nil, fail(exitConfig, "there is no data folder %s. Make a node first: waybill node init --genesis FILE --data %s", dir, dir)
 	}
 	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
-	ok, err := lock.TryLock()
-	if err != nil {
+	// Others look whether the folder is held by sharing the lock for an instant, so one failure says nothing.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	ok, err := lock.TryLockContext(ctx, 20*time.Millisecond)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("locking the data folder: %w", err)
 	}
 	pid := filepath.Join(dir, pidFile)

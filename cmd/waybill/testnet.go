@@ -89,7 +89,7 @@ func (sh *shell) testnetUp(c *cli.Context) (err error) {
 	}
 	defer release()
 	if yes, err := local.Running(dir); err != nil || yes {
-		return errors.Join(err, fmt.Errorf("%w: %s. See waybill testnet status --dir %s, or stop it: waybill testnet down --dir %s", local.ErrInUse, dir, dir, dir))
+		return errors.Join(err, fmt.Errorf("%w: the network in %s. See waybill testnet status --dir %s, or stop it: waybill testnet down --dir %s", local.ErrInUse, dir, dir, dir))
 	}
 	network, err := sh.openOrCreate(c, dir)
 	if err != nil {
@@ -210,8 +210,11 @@ func (sh *shell) showNetwork(c *cli.Context, network *local.Network) error {
 		p.rows([]string{"NODE", "STATE", "PART", "HTTP", "LOG"}, rows)
 	})
 	if err == nil && c.String("output") != "json" {
-		sh.say("\nTo act on it with its funded wallet:\n  . %s\n  waybill node status\n  waybill wallet balance\n  waybill org register \"My Company\" && waybill prefix claim 9521234 && waybill prefix approve 9521234 \"My Company\"\n  waybill capture FILE…",
-			filepath.Join(c.String("dir"), "env"))
+		sh.say("\nTo act on it with its funded wallet:")
+		sh.say("  . %s", filepath.Join(c.String("dir"), "env"))
+		sh.say("  waybill node status")
+		sh.say("  waybill org register 'My Company' && waybill prefix claim 9521234 && waybill prefix approve 9521234 'My Company'")
+		sh.say("  waybill capture FILE…")
 	}
 	return err
 }

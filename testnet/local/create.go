@@ -44,9 +44,9 @@ const (
 // maxNodes bounds a network on one machine.
 const maxNodes = 64
 
-// defaultStakes are unequal, and no single validator is needed for a quorum.
+// defaultStakes are unequal, and with four validators or more no single one is needed for a quorum.
 func defaultStakes(validators int) []uint64 {
-	pattern := []uint64{40, 30, 20, 15}
+	pattern := []uint64{30, 28, 25, 22}
 	out := make([]uint64, validators)
 	for i := range out {
 		out[i] = pattern[i%len(pattern)] * stakeUnit

@@ -33,7 +33,7 @@ var documents embed.FS
 
 // The validators of the demonstration, which are companies' nodes: no two have the same say, and the network goes on
 // without any one of them.
-var demoStakes = [...]uint64{40, 30, 20, 15}
+var demoStakes = [...]uint64{30, 28, 25, 22}
 
 // crashing is the node (from 0) that is killed after one step and returns after another.
 const (
@@ -66,6 +66,9 @@ func Demo(ctx context.Context, opts DemoOptions) (err error) {
 	defer release()
 	d := &demo{opts: opts, out: &narrator{w: opts.Out}, start: time.Now(), approvals: map[string]approval{}}
 	defer func() {
+		for _, client := range d.clients {
+			client.Close()
+		}
 		if d.net == nil {
 			return
 		}

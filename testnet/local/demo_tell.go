@@ -37,7 +37,20 @@ func (d *demo) tellTraces(ctx context.Context) error {
 	if err := d.opts.ShowTrace(ctx, d.opts.Out, d.clients[1], forward); err != nil {
 		return err
 	}
-	return mustReach(forward, demoBag, "urn:epc:id:sgtin:9521007.070001.S12", "urn:epc:id:sgtin:9521004.150001.A8")
+	if err := mustReach(forward, demoBag, "urn:epc:id:sgtin:9521007.070001.S12", "urn:epc:id:sgtin:9521004.150001.A8"); err != nil {
+		return err
+	}
+	return mustRemain(forward, "100")
+}
+
+// mustRemain makes sure that a trace forward knows how much of its root is still on hand.
+func mustRemain(g *trace.Graph, quantity string) error {
+	for _, h := range g.Node(g.Root).Holdings {
+		if h.Status == trace.StatusOnHand && h.Quantity == quantity {
+			return nil
+		}
+	}
+	return fmt.Errorf("the trace of %s does not know that %s of it is still on hand", g.Root, quantity)
 }
 
 // mustReach makes sure that a trace is whole and names what it has to.

@@ -6,7 +6,7 @@
 // waybill program, and waits until they are ready. Demo runs a whole supply chain on such a network and explains it.
 //
 // What it deliberately does not do. It opens no ledger and speaks to nodes only through their command line and their HTTP
-// interface: what works here works for a person with a shell. It is not for networks that anybody depends on: the
+// interface: what works here works for a person with a shell. It runs on Unix only. It is not for networks that anybody depends on: the
 // passphrase of all wallets lies beside them.
 //
 // Who calls it. `waybill testnet`, the scripts over it, and tests.

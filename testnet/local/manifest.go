@@ -21,7 +21,7 @@ import (
 // Errors to branch on.
 var (
 	ErrNoNetwork = errors.New("no test network")                  // there is none in the folder
-	ErrInUse     = errors.New("a test network runs there")        // stop it first
+	ErrInUse     = errors.New("it is running")                    // stop it first
 	ErrFolder    = errors.New("not the folder of a test network") // so nothing in it is touched
 )
 
@@ -122,7 +122,7 @@ func held(lockPath, pidPath string) (pid int, yes bool, err error) {
 		return 0, false, nil
 	}
 	lock := flock.New(lockPath)
-	free, err := lock.TryLock()
+	free, err := lock.TryRLock() // shared: two who look do not take each other for the holder
 	if err != nil {
 		return 0, false, fmt.Errorf("looking at lock %s: %w", lockPath, err)
 	}
@@ -150,7 +150,7 @@ func Hold(dir string) (release func(), err error) {
 	}
 	if lock == nil {
 		pid, _, _ := held(filepath.Join(dir, lockFile), filepath.Join(dir, pidFile)) // only to say more
-		return nil, fmt.Errorf("%w: %s is looked after by process %d. Stop it with Ctrl-C there, or: waybill testnet down --dir %s", ErrInUse, dir, pid, dir)
+		return nil, fmt.Errorf("%w: process %d looks after the network in %s. Stop it with Ctrl-C there, or: waybill testnet down --dir %s", ErrInUse, pid, dir, dir)
 	}
 	pid := filepath.Join(dir, pidFile)
 	if err := os.WriteFile(pid, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {

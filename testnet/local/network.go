@@ -198,7 +198,7 @@ func (n *Network) WipeNode(i int, evenValidator bool) error {
 		return err
 	}
 	if _, yes, err := running(n.dirOf(node)); err != nil || yes {
-		return errors.Join(err, fmt.Errorf("%w: %s runs; stop it before wiping it", ErrInUse, node.Name))
+		return errors.Join(err, fmt.Errorf("%w: %s. Stop that node before wiping it", ErrInUse, node.Name))
 	}
 	if node.Validator && !evenValidator {
 		return fmt.Errorf("%w: %s is a validator; without its ledger it also forgets what it signed and might sign something else, which the network punishes", ErrUnsafe, node.Name)

@@ -30,6 +30,15 @@ func (p *process) ended() bool {
 	}
 }
 
+// ownGroup keeps signals of the terminal from the nodes: whoever started them stops them in order. A detached node also
+// leaves the session, so that closing the terminal does not end it.
+func ownGroup(detached bool) *syscall.SysProcAttr {
+	if detached {
+		return &syscall.SysProcAttr{Setsid: true}
+	}
+	return &syscall.SysProcAttr{Setpgid: true}
+}
+
 // launch starts `waybill node start` for a folder, its log appended to node.log there.
 func launch(program, dir string, detached bool) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, "node.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -121,6 +130,7 @@ func (n *Network) end(ctx context.Context, node Node, signal syscall.Signal) err
 	patience, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	if err := n.await(patience, gone); err == nil {
+		_ = os.Remove(filepath.Join(dir, "node.pid")) // a killed node leaves it, and the number may soon be somebody else's
 		return n.forget(node.Name)
 	}
 	if pid, yes, _ := running(dir); yes && pid > 0 {
