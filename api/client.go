@@ -28,6 +28,7 @@ type Client struct {
 	base      string // without a slash at the end
 	http      *http.Client
 	minHeight quorum.Height // 0: none
+	most      int64         // bytes of an answer
 
 	known *knownGenesis // shared with the clients that AtLeast makes
 }
@@ -62,7 +63,7 @@ func NewClient(baseURL string, opts ...ClientOption) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("%q is no address of a node; write it like http://127.0.0.1:8440", show(baseURL))
 	}
-	c := &Client{base: strings.TrimRight(u.Scheme+"://"+u.Host+u.EscapedPath(), "/"), known: &knownGenesis{}}
+	c := &Client{base: strings.TrimRight(u.Scheme+"://"+u.Host+u.EscapedPath(), "/"), most: maxAnswerBytes, known: &knownGenesis{}}
 	for _, o := range opts {
 		o(c)
 	}
@@ -127,7 +128,7 @@ func (c *Client) do(ctx context.Context, q call) (*answer, error) {
 		return nil, c.unreachable(ctx, err)
 	}
 	defer func() { _ = res.Body.Close() }() // nothing more is read of it
-	limit := int64(maxAnswerBytes)
+	limit := c.most
 	success := res.StatusCode >= 200 && res.StatusCode < 300
 	if !success {
 		limit = maxProblemBytes

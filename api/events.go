@@ -24,7 +24,7 @@ func (s *Server) findEvents(r *request) (*reply, error) { return s.find(r, r.par
 
 // find answers with the events that satisfy the parameters, one page of them.
 func (s *Server) find(r *request, params url.Values) (*reply, error) {
-	q, err := query.Parse(params)
+	q, err := query.Parse(byHash(params))
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,8 @@ func (s *Server) queryDocument(found []query.Found) ([]byte, error) {
 	}
 	var safe bytes.Buffer
 	json.HTMLEscape(&safe, body)
-	if safe.Len() > epcis.MaxDocumentBytes {
-		return nil, problem(ErrTooLarge, "these %d events make a document of more than %d bytes", len(events), epcis.MaxDocumentBytes).
+	if most := s.cfg.Limits.AnswerBytes; safe.Len() > most {
+		return nil, problem(ErrTooLarge, "these %d events make a document of more than %d bytes", len(events), most).
 			help("Ask for smaller pages with perPage.")
 	}
 	return safe.Bytes(), nil
@@ -70,11 +70,33 @@ func recorded(f query.Found) *epcis.Event {
 	e := *f.Event
 	e.RecordTime = epcis.NewTimestamp(f.Meta.TimeMs)
 	if e.EventID == "" {
-		if id, err := e.CBVHash(); err == nil {
-			e.EventID = id
-		}
+		e.EventID = eventURN + f.Meta.Hash
 	}
 	return &e
+}
+
+// eventURN with the hash of an event is the eventID of those that were captured without one. The hash identifier of the CBV
+// is not, because it cannot be turned back into the hash that the ledger knows.
+const eventURN = "urn:waybill:event:"
+
+// byHash asks for events by their hash where they are asked for by an eventID that recorded made up.
+func byHash(params url.Values) url.Values {
+	ids := params["EQ_eventID"]
+	var hashes []string
+	for id := range strings.SplitSeq(strings.Join(ids, "|"), "|") {
+		hash, ok := strings.CutPrefix(id, eventURN)
+		if _, err := crypto.ParseHash(hash); !ok || err != nil {
+			return params
+		}
+		hashes = append(hashes, hash)
+	}
+	if len(ids) == 0 || params.Has(query.ParamHash) {
+		return params
+	}
+	params = maps.Clone(params)
+	delete(params, "EQ_eventID")
+	params[query.ParamHash] = hashes
+	return params
 }
 
 // by answers .../{value}/events: the query with one more parameter.
@@ -110,7 +132,7 @@ func (s *Server) getEvent(r *request) (*reply, error) {
 	if _, err := crypto.ParseHash(id); err == nil {
 		params = url.Values{query.ParamHash: {id}, "perPage": {"2"}}
 	}
-	q, err := query.Parse(params)
+	q, err := query.Parse(byHash(params))
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +184,7 @@ func (s *Server) postEvent(r *request) (*reply, error) {
 	}
 	id := doc.Events[0].EventID
 	if id == "" {
-		id = doc.Events[0].Hash().String()
+		id = eventURN + doc.Events[0].Hash().String()
 	}
 	out := &reply{status: http.StatusCreated, json: view}
 	return out.set("Location", epcisRoot+"/events/"+url.PathEscape(id)), nil

@@ -39,7 +39,7 @@ func testGenesis() *ledger.Genesis {
 	farm, hostileOrg := keyOf("farm").Address(), keyOf("hostile").Address()
 	return &ledger.Genesis{
 		Version: ledger.GenesisVersion, Chain: "api-test", TimeMs: testStart, Params: ledger.DefaultParams(),
-		Validators: []ledger.GenesisValidator{{Name: "v1", Key: keyOf("validator").Public(), Stake: 10_000, Operator: farm}},
+		Validators: []ledger.GenesisValidator{{Name: "v1", Key: keyOf("validator").Public(), PeerKey: keyOf("peer").Public(), Stake: 10_000, Operator: farm}},
 		Accounts: []ledger.GenesisAccount{
 			{Address: farm, Balance: 1_000_000}, {Address: hostileOrg, Balance: 1_000_000}, {Address: keyOf("poor").Address(), Balance: 1},
 		},

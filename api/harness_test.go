@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -112,6 +111,9 @@ func (h *harness) get(target string, headers ...string) *httptest.ResponseRecord
 	h.tb.Helper()
 	return h.do(http.MethodGet, target, "", headers...)
 }
+
+// gs1Header returns a header in the spelling of the standard, which is not that of Go.
+func gs1Header(rec *httptest.ResponseRecorder, name string) []string { return rec.Header()[name] }
 
 // ok decodes a success into a T.
 func ok[T any](tb testing.TB, rec *httptest.ResponseRecorder, status int) *T {
@@ -254,5 +256,5 @@ func packed2(tb testing.TB, raws ...[]byte) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return string(bytes.Clone(b))
+	return string(b)
 }

@@ -14,6 +14,8 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
+
+	"waybill/epcis"
 )
 
 // Limits are the bounds of a server. Zero fields mean the defaults; see [Limits.withDefaults] for them.
@@ -21,6 +23,7 @@ type Limits struct {
 	// Sizes.
 	BodyBytes   int64 // of a request
 	BodiesBytes int64 // of all requests at once; more get 503
+	AnswerBytes int   // of events in one answer; more is refused
 	HeaderBytes int   // of a request's head, cookies and address included
 	URLBytes    int   // of a request's path and query
 
@@ -45,6 +48,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.BodyBytes, 10<<20)
 	setDefault(&l.BodiesBytes, 256<<20)
+	setDefault(&l.AnswerBytes, epcis.MaxDocumentBytes) // what every reader of EPCIS documents here takes
 	setDefault(&l.HeaderBytes, 16<<10)
 	setDefault(&l.URLBytes, 8<<10)
 	setDefault(&l.Connections, 4096)
@@ -71,7 +75,7 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 func (l Limits) validate() error {
-	for _, n := range []int64{l.BodyBytes, l.BodiesBytes, int64(l.HeaderBytes), int64(l.URLBytes), int64(l.Connections), int64(l.Requests), int64(l.Heavy),
+	for _, n := range []int64{l.BodyBytes, l.BodiesBytes, int64(l.AnswerBytes), int64(l.HeaderBytes), int64(l.URLBytes), int64(l.Connections), int64(l.Requests), int64(l.Heavy),
 		int64(l.PerAddress), int64(l.Burst), int64(l.Addresses), int64(l.HeadTime), int64(l.BodyTime), int64(l.WriteTime),
 		int64(l.IdleTime), int64(l.WaitTime), int64(l.StopTime)} {
 		if n < 0 {

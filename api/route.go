@@ -323,23 +323,29 @@ func (s *Server) readBody(w http.ResponseWriter, r *request, media []string) err
 	slow := &bodyReader{control: control, start: now, end: now.Add(s.cfg.Limits.BodyTime), next: r.Body}
 	counted := &countedReader{next: http.MaxBytesReader(w, io.NopCloser(slow), s.cfg.Limits.BodyBytes), bodies: &s.bodies, held: &r.held}
 	r.body, err = io.ReadAll(counted)
+	if err != nil {
+		w.Header().Set("Connection", "close") // the server would first read the rest, however slowly it comes
+		return bodyProblem(err)
+	}
 	// The server watches the connection while the handler runs; a deadline left over would look like a lost client. The
 	// answer gets its whole time however long the body took. Recorders in tests have no deadlines.
 	end := time.Now().Add(s.cfg.Limits.WriteTime)
 	_, _ = control.SetReadDeadline(end), control.SetWriteDeadline(end)
+	if len(r.body) == 0 {
+		return problem(ErrBadRequest, "the body is empty").want(strings.Join(media, ", "), "nothing")
+	}
+	return nil
+}
+
+func bodyProblem(err error) error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return err
 	case errors.Is(err, errBodies):
-		w.Header().Set("Connection", "close") // do not read the rest
 		return problem(ErrBusy, "the node holds as much of requests as it has room for").help("Try again in a moment.").retry(1)
-	case err != nil:
-		return problem(ErrBadRequest, "the body ended early or came too slowly").help("Send it again over a better connection, or in smaller parts.")
-	case len(r.body) == 0:
-		return problem(ErrBadRequest, "the body is empty").want(strings.Join(media, ", "), "nothing")
 	}
-	return nil
+	return problem(ErrBadRequest, "the body ended early or came too slowly").help("Send it again over a better connection, or in smaller parts.")
 }
 
 const minHeightHeader = "Waybill-Min-Height"
