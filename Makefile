@@ -4,7 +4,7 @@ BIN     := bin/waybill
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 # Packages with goroutines: their tests run under the race detector as well.
-RACE    := ./p2p/... ./node/... ./api/... ./ledger/index/... ./ledger/store/... ./testnet/...
+RACE    := ./p2p/... ./node/... ./api/... ./wallet/... ./ledger/index/... ./ledger/store/... ./testnet/local/... ./cmd/...
 
 .PHONY: help
 help: ## list the targets

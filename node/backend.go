@@ -191,7 +191,7 @@ func (b *backend) Status() api.Status {
 		Chain: n.genesis.Chain, Genesis: n.epoch.Domain.Genesis, Epoch: uint64(n.epoch.Number),
 		Name: n.settings.Name, Version: n.version, PeerID: string(n.net.Self()), Validator: n.self >= 0,
 		Height: tip.Height, BlockHash: tip.Hash, StateRoot: tip.StateRoot, Indexed: n.index.Height(),
-		View: uint64(snap.Consensus.View), BestKnown: max(snap.BestClaim, tip.Height), Syncing: snap.Syncing && snap.BestClaim > tip.Height+syncLag,
+		View: uint64(snap.Consensus.View), BestKnown: max(snap.BestKnown, tip.Height), Syncing: snap.Syncing && snap.BestKnown > tip.Height+syncLag,
 		Peers: len(n.net.Peers()), Mempool: waiting, MempoolSize: int64(size), StartedMs: n.started.UnixMilli(),
 	}
 	if n.self >= 0 {

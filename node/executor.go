@@ -159,7 +159,7 @@ func (c chain) Result(h quorum.Height) (Result, bool) {
 	if err != nil {
 		return Result{}, false
 	}
-	receipts, err := c.store.ReceiptsRoot(h)
+	receipts, err := c.store.ReceiptsChain(h)
 	return Result{StateRoot: state, ReceiptsRoot: receipts}, err == nil
 }
 

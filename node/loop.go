@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -17,7 +18,8 @@ import (
 const (
 	inboxSize   = 1024     // verified messages and commands; when full, verifiers wait, and so do the peers behind them
 	rawSize     = 1024     // messages not verified yet; when full, the readers of peers wait …
-	rawBytes    = 64 << 20 // … as they do when these messages together are larger
+	rawBytes    = 64 << 20 // … as they do when these messages together are larger …
+	rawPerPeer  = 8        // … or so many of them are the peer's own: whoever floods us waits for himself
 	answersSize = 2048     // answers of executor and checker; they wait when it is full
 )
 
@@ -30,6 +32,7 @@ type loop struct {
 
 	raw     chan rawMessage
 	room    *semaphore.Weighted // bytes of raw
+	turns   sync.Map            // of connected peers: PeerID to chan struct{}, full while rawPerPeer of its messages wait
 	inbox   chan func(*Replica) error
 	answers chan func(*Replica) error
 	pooled  chan struct{} // room for one: the pool changed
@@ -42,6 +45,7 @@ type loop struct {
 type rawMessage struct {
 	from p2p.PeerID
 	msg  []byte
+	turn chan struct{} // of the sender
 }
 
 func newLoop(n *Node) *loop {
@@ -156,34 +160,62 @@ func (l *loop) verify(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case m := <-l.raw:
-			in, err := l.n.epoch.Verify(m.from, m.msg)
+			l.take(ctx, m)
 			l.room.Release(int64(len(m.msg)))
-			switch {
-			case err != nil:
-				l.n.metrics.malformed.Inc()
-				l.n.log.Debug("a peer sent what does not verify", "peer", m.from, "error", err)
-			case in == nil:
-			case in.Transactions() != nil:
-				l.n.takeTransactions(in.Transactions())
-			default:
-				l.post(ctx, func(r *Replica) error { return r.Receive(in) })
-			}
+			<-m.turn
 		}
+	}
+}
+
+// take verifies one message. A validator's bad one is dropped and no more: nobody, and no new version of the
+// software, may part validators by making them disagree about what is well formed. Any other peer is turned away.
+func (l *loop) take(ctx context.Context, m rawMessage) {
+	_, votes := l.n.members.names[m.from]
+	if !votes && forValidators(messageKind(m.msg[0])) {
+		l.n.metrics.dropped.Inc()
+		return
+	}
+	in, err := l.n.epoch.Verify(m.from, m.msg)
+	switch {
+	case err != nil:
+		l.n.metrics.malformed.Inc()
+		l.n.log.Debug("a peer sent what does not verify", "peer", m.from, "error", err)
+		if !votes {
+			l.n.net.Disconnect(m.from, err.Error())
+		}
+	case in == nil:
+	case in.Transactions() != nil:
+		l.n.takeTransactions(in.Transactions())
+	default:
+		l.post(ctx, func(r *Replica) error { return r.Receive(in) })
 	}
 }
 
 // Message implements p2p.Handler. Waiting here pushes back on the peer.
 func (l *loop) Message(from p2p.PeerID, _ p2p.Class, msg []byte) {
+	turn, ok := l.turns.Load(from)
+	if !ok || len(msg) == 0 {
+		return
+	}
+	m := rawMessage{from, msg, turn.(chan struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), messagePatience)
 	defer cancel()
+	select {
+	case m.turn <- struct{}{}:
+	case <-ctx.Done():
+		l.n.metrics.dropped.Inc()
+		return
+	}
 	if l.room.Acquire(ctx, int64(len(msg))) != nil {
+		<-m.turn
 		l.n.metrics.dropped.Inc()
 		return
 	}
 	select {
-	case l.raw <- rawMessage{from, msg}:
+	case l.raw <- m:
 	case <-ctx.Done():
 		l.room.Release(int64(len(msg)))
+		<-m.turn
 		l.n.metrics.dropped.Inc()
 	}
 }
@@ -194,11 +226,13 @@ const messagePatience = 5 * time.Second
 
 // Connected implements p2p.Handler.
 func (l *loop) Connected(peer p2p.PeerID) {
+	l.turns.Store(peer, make(chan struct{}, rawPerPeer))
 	l.tryPost(func(r *Replica) error { return r.Connected(peer) })
 }
 
 // Disconnected implements p2p.Handler.
 func (l *loop) Disconnected(peer p2p.PeerID) {
+	l.turns.Delete(peer)
 	l.tryPost(func(r *Replica) error { return r.Disconnected(peer) })
 }
 

@@ -54,7 +54,7 @@ func (m *metrics) gauges(n *Node) {
 	gauge("waybill_index_height_blocks", "Height of the index.", func() float64 { return float64(n.index.Height()) })
 	gauge("waybill_consensus_view_number", "View of the engine.", func() float64 { return float64(n.snapshot.Load().Consensus.View) })
 	gauge("waybill_consensus_timeout_seconds", "Bound on one hop that the engine works with.", func() float64 { return float64(n.snapshot.Load().Consensus.Timeout) / 1000 })
-	gauge("waybill_sync_best_blocks", "Highest height any peer claims.", func() float64 { return float64(n.snapshot.Load().BestClaim) })
+	gauge("waybill_sync_best_blocks", "Highest height known to be final on the network.", func() float64 { return float64(n.snapshot.Load().BestKnown) })
 	gauge("waybill_mempool_transactions", "Transactions waiting.", func() float64 { t, _ := n.pool.size(); return float64(t) })
 	gauge("waybill_mempool_bytes", "Bytes of transactions waiting.", func() float64 { _, b := n.pool.size(); return float64(b) })
 	gauge("waybill_peers_connected", "Peers connected.", func() float64 { return float64(n.net.Stats().Peers) })

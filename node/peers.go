@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"slices"
 
 	"waybill/consensus"
@@ -83,6 +84,7 @@ func (r *Replica) Receive(in *Inbound) error {
 	case messageProposal:
 		r.push(consensus.ProposalArrived{Proposal: in.proposal})
 	case messageCertificate:
+		r.prove(in.certificate)
 		r.push(consensus.CertificateArrived{Certificate: in.certificate})
 	case messageBlockRequest:
 		r.serveBlocks(in)
@@ -109,8 +111,39 @@ func (r *Replica) Disconnected(peer p2p.PeerID) error {
 // HeadAnnounced takes a finalized block's announcement from gossip.
 func (r *Replica) HeadAnnounced(from p2p.PeerID, height quorum.Height, cert quorum.VerifiedCertificate) error {
 	r.fetcher.Claim(string(from), height)
+	r.prove(cert)
 	r.push(consensus.CertificateArrived{Certificate: cert})
 	return r.run()
+}
+
+func (r *Replica) prove(c quorum.VerifiedCertificate) {
+	if cert := c.Certificate(); cert.Kind == quorum.KindFinalize {
+		r.proven = max(r.proven, cert.Height)
+	}
+}
+
+// bestKnown is the highest height that is certainly final: one that a certificate shows, or that validators claim of
+// whom one at least is honest. A single liar's claim makes us ask for blocks, but is shown to nobody as the truth.
+func (r *Replica) bestKnown() quorum.Height {
+	type claim struct {
+		height quorum.Height
+		power  quorum.Power
+	}
+	var claims []claim
+	set := r.cfg.Epoch.Domain.Set
+	for i, p := range r.cfg.Peers {
+		if h := r.fetcher.Claimed(string(p)); h > r.proven && i != r.cfg.Self {
+			claims = append(claims, claim{h, set.At(i).Power})
+		}
+	}
+	slices.SortFunc(claims, func(a, b claim) int { return cmp.Compare(b.height, a.height) })
+	var power quorum.Power
+	for _, c := range claims {
+		if power += c.power; power >= set.Blocking() {
+			return c.height
+		}
+	}
+	return r.proven
 }
 
 func (r *Replica) serveBlocks(in *Inbound) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -391,7 +392,7 @@ func TestClaimsOnlyMakeUsAsk(t *testing.T) {
 	if requests == 0 || requests > 20 {
 		t.Errorf("%d requests in a minute", requests)
 	}
-	if s := b.replica.Snapshot(); s.BestClaim != 0 || s.Final.Height != 0 {
+	if s := b.replica.Snapshot(); s.BestKnown != 0 || s.Final.Height != 0 {
 		t.Errorf("the status shows %+v", s)
 	}
 }
@@ -456,15 +457,47 @@ func TestConnected(t *testing.T) {
 		t.Fatalf("%+v, %v", in, err)
 	}
 	b.receive(t, "new", withStatus(messageStatus, consensus.Status{Epoch: b.Number, View: 1, FinalHeight: 50}, nil))
-	if best := b.replica.Snapshot().BestClaim; best != 50 {
-		t.Fatalf("best claim %d", best)
+	if claim := b.replica.fetcher.Claimed("new"); claim != 50 {
+		t.Fatalf("claim %d", claim)
 	}
 	if err := b.replica.Disconnected("new"); err != nil {
 		t.Fatal(err)
 	}
-	if best := b.replica.Snapshot().BestClaim; best != 0 {
-		t.Fatalf("best claim %d after the peer left", best)
+	if claim := b.replica.fetcher.Claimed("new"); claim != 0 {
+		t.Fatalf("claim %d after the peer left", claim)
 	}
+}
+
+// TestBestKnownIsNoClaim: what a status page shows as the network's height, and what readiness depends on, is what
+// a certificate shows or what more stake claims than may lie.
+func TestBestKnownIsNoClaim(t *testing.T) {
+	b := newBench(t)
+	claim := func(from p2p.PeerID, height quorum.Height) {
+		b.receive(t, from, withStatus(messageStatus, consensus.Status{Epoch: b.Number, View: 1, FinalHeight: height}, nil))
+	}
+	want := func(height quorum.Height, why string) {
+		t.Helper()
+		if got := b.replica.Snapshot().BestKnown; got != height {
+			t.Fatalf("best known %d, want %d: %s", got, height, why)
+		}
+	}
+	for i := range 20 {
+		claim(p2p.PeerID(fmt.Sprint("stranger", i)), math.MaxUint64)
+	}
+	claim("p0", math.MaxUint64)
+	want(0, "strangers have no stake, and one validator of four may lie")
+	claim("p1", 40)
+	want(40, "one of two validators is honest")
+	claim("p2", 60)
+	want(60, "of two who claim 60 or more one is honest")
+	claim("p0", 0)
+	want(40, "a claim may go down")
+	header := b.header(1, nil, int64(b.now))
+	header.Height = 90
+	if err := b.replica.HeadAnnounced("stranger0", 90, b.certify(t, quorum.KindFinalize, header)); err != nil {
+		t.Fatal(err)
+	}
+	want(90, "a certificate shows it, whoever brings it")
 }
 
 // TestErrorStops: after an error the replica is not to be called again, and says why.

@@ -48,6 +48,16 @@ func classOf(kind messageKind) p2p.Class {
 	return p2p.ClassSync
 }
 
+// forValidators says whether only a validator sends messages of a kind. Signatures are dear to check and cost nothing
+// to invent, so that nobody else's are looked at: full nodes gossip their transactions and fetch blocks.
+func forValidators(kind messageKind) bool {
+	switch kind {
+	case messageVotes, messageProposal, messageCertificate, messageTransactions:
+		return true
+	}
+	return false
+}
+
 var errMalformed = errors.New("malformed message")
 
 func malformed(format string, args ...any) error {

@@ -113,16 +113,12 @@ func (f *Fetcher) Forget(name string) {
 	}
 }
 
-// Best is the highest height claimed by a peer that did not fail since it last told the truth; for progress
-// messages only.
-func (f *Fetcher) Best() quorum.Height {
-	var best quorum.Height
-	for _, p := range f.peers {
-		if p.failures == 0 {
-			best = max(best, p.claimed)
-		}
+// Claimed is the height that a peer claims, 0 when it claims none.
+func (f *Fetcher) Claimed(name string) quorum.Height {
+	if p := f.peers[name]; p != nil {
+		return p.claimed
 	}
-	return best
+	return 0
 }
 
 // Ahead reports whether any peer claims more than a height.

