@@ -21,6 +21,8 @@ const (
 	TagEvent     Tag = "waybill/event/1"     // canonical EPCIS event
 	TagItemChain Tag = "waybill/itemchain/1" // head of the chain of an item's events
 
+	TagReceiptsChain Tag = "waybill/receipts/1" // chain of the receipts roots of all executed blocks
+
 	TagAddress Tag = "waybill/address/1" // account address of a public key
 
 	TagMerkleRoot Tag = "waybill/merkleroot/1" // RFC 6962 tree head bound to its number of leaves

@@ -104,7 +104,7 @@ func (g *Genesis) Block() quorum.Header {
 	return quorum.Header{
 		Version: quorum.HeaderVersion, Genesis: g.Hash(), TimeMs: g.TimeMs,
 		PayloadRoot: quorum.PayloadRoot(nil), ValidatorSet: set.Hash(), Params: g.Params.Hash(),
-		ExecStateRoot: root, ExecReceiptsRoot: ReceiptsRoot(nil),
+		ExecStateRoot: root, ExecReceiptsRoot: ChainReceipts(crypto.Hash{}, ReceiptsRoot(nil)),
 	}
 }
 

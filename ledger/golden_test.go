@@ -61,6 +61,8 @@ func TestGoldenBytes(t *testing.T) {
 	}
 	root := ReceiptsRoot(receipts)
 	line("receipts-root", root[:])
+	chained := ChainReceipts(crypto.Hash{1}, root)
+	line("receipts-chain", chained[:])
 	for _, r := range oneRecord() {
 		line(fmt.Sprintf("record %T", r), mustMarshal(r))
 	}

@@ -231,3 +231,10 @@ func ReceiptsRoot(receipts []Receipt) crypto.Hash {
 	}
 	return crypto.MerkleRoot(leaves)
 }
+
+// ChainReceipts is the chain of receipts roots after a block: before is the chain after its parent, zero for the genesis
+// block, and root the [ReceiptsRoot] of the block. A header carries the chain up to its ExecHeight, and so commits to the
+// receipts of every block up to there, whether or not another header names that block's height.
+func ChainReceipts(before, root crypto.Hash) crypto.Hash {
+	return crypto.Sum(crypto.TagReceiptsChain, before[:], root[:])
+}

@@ -120,8 +120,10 @@ func (b *backend) Submit(ctx context.Context, raw []byte) (crypto.Hash, error) {
 	return id, kinds(err)
 }
 
-// Transaction implements api.Transactions.
+// Transaction implements api.Transactions. It asks the pool before the store: what leaves the pool for a block is in
+// the store by then, so that nothing slips through between the two.
 func (b *backend) Transaction(_ context.Context, id crypto.Hash) (*api.Transaction, error) {
+	height, waiting := b.n.store.Tip().Height, b.n.pool.transaction(id)
 	raw, at, err := b.n.store.RawTransaction(id)
 	if err == nil {
 		return b.settled(id, raw, at)
@@ -129,13 +131,16 @@ func (b *backend) Transaction(_ context.Context, id crypto.Hash) (*api.Transacti
 	if !store.IsNotFound(err) {
 		return nil, err
 	}
-	if tx := b.n.pool.transaction(id); tx != nil {
-		return &api.Transaction{Status: api.TxPending, Raw: tx.Raw()}, nil
+	if waiting != nil {
+		return &api.Transaction{Status: api.TxPending, Raw: waiting.Raw()}, nil
 	}
-	if b.n.relay.wasSubmitted(id) {
-		return &api.Transaction{Status: api.TxExpired}, nil
+	switch expiry, ok := b.n.relay.wasSubmitted(id); {
+	case !ok:
+		return nil, kinds(err)
+	case height < expiry:
+		return &api.Transaction{Status: api.TxPending}, nil // our full pool let go of it; others may hold it
 	}
-	return nil, kinds(err)
+	return &api.Transaction{Status: api.TxExpired}, nil
 }
 
 func (b *backend) settled(id crypto.Hash, raw []byte, at store.Location) (*api.Transaction, error) {

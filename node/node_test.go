@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -356,6 +357,48 @@ func TestClosedNetworkLetsInAccountsOnly(t *testing.T) {
 		}
 		if got := rule(id); got != k.want {
 			t.Errorf("peer with key %s: allowed is %v, want %v", k.key, got, k.want)
+		}
+	}
+}
+
+// TestNothingExpiresBeforeItsTime: whoever hears "expired" signs again, and has then paid twice. Asked at every moment
+// of its way, a transaction is pending until it is final.
+func TestNothingExpiresBeforeItsTime(t *testing.T) {
+	c := newCluster(t, 10)
+	c.start(0)
+	b := c.backend(0)
+	var wg sync.WaitGroup
+	for salt := range byte(60) {
+		id := c.transfer(0, salt)
+		for range 4 {
+			wg.Go(func() {
+				for range 1_000_000 {
+					switch tx, err := b.Transaction(context.Background(), id); {
+					case err != nil:
+						t.Errorf("transaction %d: %v", salt, err)
+						return
+					case tx.Status == api.TxFinal:
+						return
+					case tx.Status != api.TxPending:
+						t.Errorf("transaction %d is %s", salt, tx.Status)
+						return
+					}
+				}
+				t.Errorf("transaction %d never became final", salt)
+			})
+		}
+	}
+	wg.Wait()
+
+	tip := c.nodes[0].store.Tip().Height
+	for _, k := range []struct {
+		expiry quorum.Height
+		want   api.TxStatus
+	}{{tip - 1, api.TxExpired}, {tip, api.TxExpired}, {tip + 100, api.TxPending}} {
+		gone := crypto.Sum(crypto.TagTransaction, fmt.Append(nil, k.expiry)) // the pool let go of it
+		c.nodes[0].relay.submitted.Add(gone, k.expiry)
+		if tx, err := b.Transaction(context.Background(), gone); err != nil || tx.Status != k.want {
+			t.Errorf("at height %d, with expiry %d: %+v, %v; want %s", tip, k.expiry, tx, err, k.want)
 		}
 	}
 }

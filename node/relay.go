@@ -45,7 +45,7 @@ type relay struct {
 	queue chan ownTransaction
 	heads chan Head
 
-	submitted *lru.Cache[crypto.Hash, struct{}] // the last ones, to tell expired from unknown
+	submitted *lru.Cache[crypto.Hash, quorum.Height] // the last ones with their expiry, to tell expired from unknown
 
 	// Owned by the goroutine of run.
 	own  []ownTransaction
@@ -59,7 +59,7 @@ type ownTransaction struct {
 }
 
 func newRelay(n *Node) (*relay, error) {
-	submitted, err := lru.New[crypto.Hash, struct{}](relayRemembered)
+	submitted, err := lru.New[crypto.Hash, quorum.Height](relayRemembered)
 	if err != nil {
 		return nil, fmt.Errorf("remembering submitted transactions: %w", err)
 	}
@@ -67,18 +67,21 @@ func newRelay(n *Node) (*relay, error) {
 }
 
 // submit queues a transaction; false when there is no room.
-func (r *relay) submit(id crypto.Hash, raw []byte) bool {
+func (r *relay) submit(tx *ledger.Transaction, raw []byte) bool {
 	select {
-	case r.queue <- ownTransaction{id, raw, time.Now()}:
-		r.submitted.Add(id, struct{}{})
+	case r.queue <- ownTransaction{tx.ID(), raw, time.Now()}:
+		r.submitted.Add(tx.ID(), tx.Body.ExpiryHeight)
 		return true
 	default:
 		return false
 	}
 }
 
-// wasSubmitted reports whether a transaction that is not waiting any more came through this node lately.
-func (r *relay) wasSubmitted(id crypto.Hash) bool { return r.submitted.Contains(id) }
+// wasSubmitted reports whether a transaction came through this node lately, and the last height at which it can be
+// executed.
+func (r *relay) wasSubmitted(id crypto.Hash) (expiry quorum.Height, ok bool) {
+	return r.submitted.Get(id)
+}
 
 // announce never waits: the next block's announcement says all that this one does.
 func (r *relay) announce(h Head) {

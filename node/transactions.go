@@ -77,7 +77,7 @@ func (n *Node) Submit(ctx context.Context, raw []byte) (crypto.Hash, error) {
 		n.metrics.refused.Inc()
 		return tx.ID(), err
 	}
-	if n.pool.has(tx.ID()) && !n.relay.submit(tx.ID(), raw) {
+	if n.pool.has(tx.ID()) && !n.relay.submit(tx, raw) {
 		return tx.ID(), fmt.Errorf("%w: too many transactions wait to be passed on", mempool.ErrFull)
 	}
 	return tx.ID(), nil

@@ -51,7 +51,7 @@ type Header struct {
 
 	ExecHeight       Height      // the block whose result the next two fields are
 	ExecStateRoot    crypto.Hash // state tree root after ExecHeight
-	ExecReceiptsRoot crypto.Hash // root of the receipts of ExecHeight
+	ExecReceiptsRoot crypto.Hash // chain of the receipts roots of all blocks up to ExecHeight
 
 	Flags uint16
 }

@@ -128,28 +128,49 @@ func VerifyTransaction(h Header, raw []byte, p crypto.InclusionProof) (*ledger.T
 	return tx, nil
 }
 
-// VerifyReceipt checks that raw is a receipt of the block at height h.ExecHeight, to whose receipts h commits, and
-// returns it.
-func VerifyReceipt(h Header, raw []byte, p crypto.InclusionProof) (*ledger.Receipt, error) {
-	if err := crypto.VerifyInclusion(h.header.ExecReceiptsRoot, raw, p); err != nil {
-		return nil, refuse(ErrInclusion, err, "receipt %d of block %d", p.Index, h.header.ExecHeight)
+// ReceiptProof leads from a receipt to a header that commits to it. A header commits to the receipts of all blocks up to
+// its ExecHeight at once, by the chain of their receipts roots (ledger.ChainReceipts).
+type ReceiptProof struct {
+	Raw       []byte
+	Inclusion crypto.InclusionProof // of Raw under Root
+	Root      crypto.Hash           // receipts root of the receipt's block
+	Before    crypto.Hash           // the chain up to the block before that one
+	After     []crypto.Hash         // receipts roots of the blocks after it, up to the header's ExecHeight
+}
+
+// VerifyReceipt checks that p shows a receipt of the block at height at, to which h commits, and returns it. The caller
+// knows the height from the transaction's block; the number of roots in After is what ties the receipt to it.
+func VerifyReceipt(h Header, at quorum.Height, p ReceiptProof) (*ledger.Receipt, error) {
+	exec := h.header.ExecHeight
+	if at > exec || uint64(len(p.After)) != uint64(exec-at) || len(p.After) > maxPath {
+		return nil, refuse(ErrMismatch, nil, "block %d commits to the receipts of blocks up to %d, the proof has %d roots after block %d",
+			h.header.Height, exec, len(p.After), at)
 	}
-	r, err := ledger.DecodeReceipt(raw)
+	if err := crypto.VerifyInclusion(p.Root, p.Raw, p.Inclusion); err != nil {
+		return nil, refuse(ErrInclusion, err, "receipt %d of block %d", p.Inclusion.Index, at)
+	}
+	chain := ledger.ChainReceipts(p.Before, p.Root)
+	for _, root := range p.After {
+		chain = ledger.ChainReceipts(chain, root)
+	}
+	if chain != h.header.ExecReceiptsRoot {
+		return nil, refuse(ErrInclusion, nil, "the receipts roots from block %d to block %d do not lead to what block %d commits to", at, exec, h.header.Height)
+	}
+	r, err := ledger.DecodeReceipt(p.Raw)
 	if err != nil {
-		return nil, refuse(ErrInclusion, err, "receipt %d of block %d", p.Index, h.header.ExecHeight)
+		return nil, refuse(ErrInclusion, err, "receipt %d of block %d", p.Inclusion.Index, at)
 	}
 	return r, nil
 }
 
 // EventProof is what shows that an event was accepted.
 type EventProof struct {
-	Block            Header // holds the transaction
-	Transaction      []byte
-	Inclusion        crypto.InclusionProof
-	Result           Header // commits to the receipts of Block
-	Receipt          []byte
-	ReceiptInclusion crypto.InclusionProof
-	Index            int // of the event in the transaction
+	Block       Header // holds the transaction
+	Transaction []byte
+	Inclusion   crypto.InclusionProof
+	Result      Header // commits to the receipts of Block
+	Receipt     ReceiptProof
+	Index       int // of the event in the transaction
 }
 
 // VerifyEvent checks that the ledger accepted the event and returns its record. ErrRefused means that the proof is
@@ -160,14 +181,15 @@ func VerifyEvent(p EventProof) (*ledger.EventRecord, error) {
 		return nil, err
 	}
 	block, result := p.Block.header, p.Result.header
-	if result.ExecHeight != block.Height || result.Height <= block.Height || result.Genesis != block.Genesis {
-		return nil, refuse(ErrMismatch, nil, "block %d commits to the receipts of block %d, not of block %d", result.Height, result.ExecHeight, block.Height)
+	if result.Height <= block.Height || result.Genesis != block.Genesis {
+		return nil, refuse(ErrMismatch, nil, "block %d of network %s cannot commit to the receipts of block %d of network %s",
+			result.Height, result.Genesis, block.Height, block.Genesis)
 	}
-	receipt, err := VerifyReceipt(p.Result, p.Receipt, p.ReceiptInclusion)
+	receipt, err := VerifyReceipt(p.Result, block.Height, p.Receipt)
 	if err != nil {
 		return nil, err
 	}
-	if receipt.Tx != tx.ID() || p.ReceiptInclusion.Index != p.Inclusion.Index || p.ReceiptInclusion.Size != p.Inclusion.Size {
+	if receipt.Tx != tx.ID() || p.Receipt.Inclusion.Index != p.Inclusion.Index || p.Receipt.Inclusion.Size != p.Inclusion.Size {
 		return nil, refuse(ErrMismatch, nil, "the receipt is of transaction %s, not of %s", receipt.Tx, tx.ID())
 	}
 	records := ledger.EventsOf(block, []*ledger.Transaction{tx}, []ledger.Receipt{*receipt})

@@ -24,14 +24,18 @@ func testKey(name string) crypto.PrivateKey {
 	return k
 }
 
-// world is two blocks: the first with transactions, the second committing to what came of them.
+// world is a block with transactions and three above it: 2 and 3 commit to what came of them, and 4, whose ExecHeight
+// jumps to 3, does so through the chain of receipts roots. Block 2 repeated the transactions, which its receipts refuse.
 type world struct {
 	domain   quorum.Domain
 	payload  [][]byte
-	receipts [][]byte
+	receipts [][]byte // of block 1
+	repeated [][]byte // of block 2
+	roots    []crypto.Hash
+	chain    []crypto.Hash // receipts roots of the blocks 0 to 3, alone and chained
 	state    map[string][]byte
 	pages    pages
-	headers  []quorum.Header // block 1, 2 and 3
+	headers  []quorum.Header // block 1 to 4
 	certs    []quorum.Certificate
 }
 
@@ -55,12 +59,21 @@ func validators() *quorum.Set {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{domain: quorum.Domain{Genesis: crypto.Hash{7}, Set: validators()}, state: map[string][]byte{}, pages: pages{}}
-	var receipts []ledger.Receipt
+	var receipts, repeated []ledger.Receipt
 	for i := range 5 {
 		tx, receipt := w.capture(t, i)
 		w.payload = append(w.payload, tx)
 		receipts = append(receipts, receipt)
 		w.receipts = append(w.receipts, receipt.Encode())
+		again := ledger.Receipt{Tx: receipt.Tx, Finding: ledger.Finding{Code: ledger.CodeSeen, EventIndex: -1}}
+		repeated = append(repeated, again)
+		w.repeated = append(w.repeated, again.Encode())
+	}
+	var chain crypto.Hash
+	for _, of := range [][]ledger.Receipt{nil, receipts, repeated, nil} {
+		root := ledger.ReceiptsRoot(of)
+		chain = ledger.ChainReceipts(chain, root)
+		w.roots, w.chain = append(w.roots, root), append(w.chain, chain)
 	}
 	root := w.fillState(t)
 	h := quorum.Header{
@@ -68,11 +81,15 @@ func newWorld(t testing.TB) *world {
 		PayloadRoot: quorum.PayloadRoot(w.payload), TxCount: uint32(len(w.payload)), ValidatorSet: w.domain.Set.Hash(),
 	}
 	w.headers = append(w.headers, h)
-	for i := 2; i <= 3; i++ {
+	for i := 2; i <= 4; i++ {
+		exec := quorum.Height(1)
+		if i == 4 {
+			exec = 3
+		}
 		next := quorum.Header{
 			Version: quorum.HeaderVersion, Genesis: w.domain.Genesis, View: quorum.View(i), Height: quorum.Height(i), Parent: h.Hash(), TimeMs: h.TimeMs + 1,
 			PayloadRoot: quorum.PayloadRoot(nil), ValidatorSet: w.domain.Set.Hash(),
-			ExecHeight: 1, ExecStateRoot: root, ExecReceiptsRoot: ledger.ReceiptsRoot(receipts),
+			ExecHeight: exec, ExecStateRoot: root, ExecReceiptsRoot: w.chain[exec],
 		}
 		w.headers = append(w.headers, next)
 		h = next
@@ -174,20 +191,37 @@ func (w *world) header(t testing.TB, i int) Header {
 	return h
 }
 
+// eventProof is true: the result is in block 2, whose ExecHeight is 1.
 func (w *world) eventProof(t testing.TB, tx, index int) EventProof {
 	t.Helper()
 	in, err := crypto.MerkleProve(w.payload, tx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rin, err := crypto.MerkleProve(w.receipts, tx)
+	return EventProof{
+		Block: w.header(t, 0), Transaction: w.payload[tx], Inclusion: in,
+		Result: w.header(t, 1), Receipt: w.receiptProof(t, 1, tx, 1), Index: index,
+	}
+}
+
+// skippedProof is eventProof where no header had ExecHeight 1: the result is in block 4, with ExecHeight 3.
+func (w *world) skippedProof(t testing.TB, tx, index int) EventProof {
+	t.Helper()
+	p := w.eventProof(t, tx, index)
+	p.Result, p.Receipt = w.header(t, 3), w.receiptProof(t, 1, tx, 3)
+	return p
+}
+
+// receiptProof proves the receipt of transaction tx of block at, 1 or 2, to a header with the given ExecHeight.
+func (w *world) receiptProof(t testing.TB, at, tx, exec int) ReceiptProof {
+	t.Helper()
+	list := [][][]byte{1: w.receipts, 2: w.repeated}[at]
+	in, err := crypto.MerkleProve(list, tx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return EventProof{
-		Block: w.header(t, 0), Transaction: w.payload[tx], Inclusion: in,
-		Result: w.header(t, 1), Receipt: w.receipts[tx], ReceiptInclusion: rin, Index: index,
-	}
+	after := append([]crypto.Hash(nil), w.roots[at+1:exec+1]...)
+	return ReceiptProof{Raw: list[tx], Inclusion: in, Root: w.roots[at], Before: w.chain[at-1], After: after}
 }
 
 func TestWhatIsTrueIsAccepted(t *testing.T) {
@@ -195,24 +229,29 @@ func TestWhatIsTrueIsAccepted(t *testing.T) {
 	if h := w.header(t, 0); h.Hash() != w.headers[0].Hash() || h.Header() != w.headers[0] {
 		t.Fatal("another header")
 	}
-	// Block 1 is final because block 3 is.
-	h, err := VerifyPath(w.domain, w.headers, w.certs[2])
+	// Block 1 is final because block 4 is.
+	h, err := VerifyPath(w.domain, w.headers, w.certs[3])
 	if err != nil || h.Hash() != w.headers[0].Hash() {
 		t.Fatalf("path: %v", err)
 	}
-	for tx := range w.payload {
-		for index := range 2 {
-			r, err := VerifyEvent(w.eventProof(t, tx, index))
-			if refused := tx == 4 && index == 1; refused {
-				if !errors.Is(err, ErrRefused) {
-					t.Fatalf("a refused event: %v", err)
+	for name, prove := range map[string]func(t testing.TB, tx, index int) EventProof{"named": w.eventProof, "skipped": w.skippedProof} {
+		for tx := range w.payload {
+			for index := range 2 {
+				r, err := VerifyEvent(prove(t, tx, index))
+				if refused := tx == 4 && index == 1; refused {
+					if !errors.Is(err, ErrRefused) {
+						t.Fatalf("%s: a refused event: %v", name, err)
+					}
+					continue
 				}
-				continue
-			}
-			if err != nil || !r.Accepted || r.TxIndex != tx || r.Index != index || r.Org != "Salinas Farm" || r.Event.Hash() != r.Hash {
-				t.Fatalf("event %d of transaction %d: %+v, %v", index, tx, r, err)
+				if err != nil || !r.Accepted || r.TxIndex != tx || r.Index != index || r.Org != "Salinas Farm" || r.Event.Hash() != r.Hash {
+					t.Fatalf("%s: event %d of transaction %d: %+v, %v", name, index, tx, r, err)
+				}
 			}
 		}
+	}
+	if r, err := VerifyReceipt(w.header(t, 3), 2, w.receiptProof(t, 2, 1, 3)); err != nil || r.Code != ledger.CodeSeen {
+		t.Fatalf("receipt of block 2: %+v, %v", r, err)
 	}
 	for i := range 60 { // keys 50 to 59 are absent
 		key := fmt.Sprintf("key %d", i)
@@ -334,7 +373,7 @@ func TestForgedPaths(t *testing.T) {
 
 func TestForgedEvents(t *testing.T) {
 	w := newWorld(t)
-	for name, c := range map[string]struct {
+	forgeries := map[string]struct {
 		forge func(p *EventProof)
 		want  error
 	}{
@@ -345,23 +384,78 @@ func TestForgedEvents(t *testing.T) {
 		"another block":              {func(p *EventProof) { p.Block = w.header(t, 1) }, ErrInclusion},
 		"the block for the result":   {func(p *EventProof) { p.Result = p.Block }, ErrMismatch},
 		"another's receipt":          {func(p *EventProof) { *p = withReceipt(*p, w.eventProof(t, 2, 0)) }, ErrMismatch},
-		"another's receipt alone":    {func(p *EventProof) { p.Receipt = w.receipts[2] }, ErrInclusion},
+		"another's receipt alone":    {func(p *EventProof) { p.Receipt.Raw = w.receipts[2] }, ErrInclusion},
+		"another receipts root":      {func(p *EventProof) { p.Receipt.Root = w.roots[2] }, ErrInclusion},
+		"another chain before":       {func(p *EventProof) { p.Receipt.Before = w.chain[1] }, ErrInclusion},
+		"no chain before":            {func(p *EventProof) { p.Receipt.Before = crypto.Hash{} }, ErrInclusion},
+		"a root too many":            {func(p *EventProof) { p.Receipt.After = append(p.Receipt.After, w.roots[3]) }, ErrMismatch},
+		"another result":             {func(p *EventProof) { p.Result = otherResult(t, w, *p) }, ErrMismatch},
+		"no result":                  {func(p *EventProof) { p.Result = Header{} }, ErrMismatch},
 		"an index that is not there": {func(p *EventProof) { p.Index = 7 }, ErrMismatch},
 		"an index below zero":        {func(p *EventProof) { p.Index = -1 }, ErrMismatch},
 		"no header at all":           {func(p *EventProof) { p.Block = Header{} }, ErrInclusion},
-	} {
-		p := w.eventProof(t, 1, 0)
-		p.Inclusion.Path = append([]crypto.Hash(nil), p.Inclusion.Path...)
-		c.forge(&p)
-		if _, err := VerifyEvent(p); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
+	}
+	for name, c := range forgeries {
+		for _, p := range []EventProof{w.eventProof(t, 1, 0), w.skippedProof(t, 1, 0)} {
+			c.forge(&p)
+			if _, err := VerifyEvent(p); !errors.Is(err, c.want) {
+				t.Errorf("%s, result in block %d: %v, want %v", name, p.Result.header.Height, err, c.want)
+			}
 		}
 	}
 }
 
+// withReceipt takes the receipt, but not the chain, from another proof.
 func withReceipt(p, from EventProof) EventProof {
-	p.Receipt, p.ReceiptInclusion = from.Receipt, from.ReceiptInclusion
+	p.Receipt.Raw, p.Receipt.Inclusion = from.Receipt.Raw, from.Receipt.Inclusion
 	return p
+}
+
+// otherResult is the header of the two that commit to block 1 that the proof was not made for.
+func otherResult(t testing.TB, w *world, p EventProof) Header {
+	t.Helper()
+	if p.Result.header.ExecHeight == 1 {
+		return w.header(t, 3)
+	}
+	return w.header(t, 1)
+}
+
+// The chain is to show more than that a receipt is somewhere on the ledger: it is of that height.
+func TestForgedChains(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		forge func(p *ReceiptProof)
+		want  error
+	}{
+		"no roots after":                {func(p *ReceiptProof) { p.After = nil }, ErrMismatch},
+		"the first left out":            {func(p *ReceiptProof) { p.After = p.After[1:] }, ErrMismatch},
+		"the last left out":             {func(p *ReceiptProof) { p.After = p.After[:1] }, ErrMismatch},
+		"in another order":              {func(p *ReceiptProof) { p.After[0], p.After[1] = p.After[1], p.After[0] }, ErrInclusion},
+		"one twice":                     {func(p *ReceiptProof) { p.After[1] = p.After[0] }, ErrInclusion},
+		"the receipt of block 2":        {func(p *ReceiptProof) { *p = w.receiptProof(t, 2, 1, 3) }, ErrMismatch},
+		"the receipt of block 2 padded": {func(p *ReceiptProof) { *p = w.receiptProof(t, 2, 1, 3); p.After = append(p.After, w.roots[3]) }, ErrInclusion},
+		"the receipt of block 2 in the place of block 1": {func(p *ReceiptProof) {
+			p.Raw, p.Inclusion, p.Root = w.repeated[1], w.receiptProof(t, 2, 1, 3).Inclusion, w.roots[2]
+		}, ErrInclusion},
+	} {
+		p := w.skippedProof(t, 1, 0)
+		c.forge(&p.Receipt)
+		if _, err := VerifyEvent(p); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	true1 := w.receiptProof(t, 1, 1, 3)
+	for _, at := range []quorum.Height{0, 2, 3, 4, 1 << 63, ^quorum.Height(0)} {
+		if _, err := VerifyReceipt(w.header(t, 3), at, true1); !errors.Is(err, ErrMismatch) {
+			t.Errorf("as a receipt of block %d: %v", at, err)
+		}
+	}
+	// A chain longer than any node makes is not followed at all.
+	far := w.header(t, 3)
+	far.header.ExecHeight, true1.After = maxPath+2, make([]crypto.Hash, maxPath+1)
+	if _, err := VerifyReceipt(far, 1, true1); !errors.Is(err, ErrMismatch) {
+		t.Errorf("%d roots: %v", len(true1.After), err)
+	}
 }
 
 // Whatever single bit of a proof is changed, it is refused.
@@ -375,17 +469,23 @@ func TestFlippedBits(t *testing.T) {
 	flip := func(b []byte) { b[rng.IntN(len(b))] ^= 1 << rng.IntN(8) }
 	result := w.header(t, 1)
 	for i := range rounds {
-		p := w.eventProof(t, i%5, 0)
-		p.Transaction, p.Receipt = bytes.Clone(p.Transaction), bytes.Clone(p.Receipt)
-		switch i % 4 {
+		p := w.skippedProof(t, i%5, 0)
+		p.Transaction, p.Receipt.Raw = bytes.Clone(p.Transaction), bytes.Clone(p.Receipt.Raw)
+		switch i % 7 {
 		case 0:
 			flip(p.Transaction)
 		case 1:
-			flip(p.Receipt)
+			flip(p.Receipt.Raw)
 		case 2:
 			flip(p.Inclusion.Path[rng.IntN(len(p.Inclusion.Path))][:])
 		case 3:
-			flip(p.ReceiptInclusion.Path[rng.IntN(len(p.ReceiptInclusion.Path))][:])
+			flip(p.Receipt.Inclusion.Path[rng.IntN(len(p.Receipt.Inclusion.Path))][:])
+		case 4:
+			flip(p.Receipt.Root[:])
+		case 5:
+			flip(p.Receipt.Before[:])
+		case 6:
+			flip(p.Receipt.After[rng.IntN(len(p.Receipt.After))][:])
 		}
 		if _, err := VerifyEvent(p); err == nil {
 			t.Fatalf("round %d: accepted", i)

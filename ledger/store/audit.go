@@ -40,27 +40,27 @@ func (s *Store) scan(r getter, prefix, past []byte, limit int) ([]Entry, error) 
 // TipHeight is Tip().Height.
 func (s *Store) TipHeight() quorum.Height { return s.Tip().Height }
 
-// Audit reads everything: that headers form a chain, that payloads and receipts hash to what headers and roots say, and
-// that the state hashes to the state root. progress, if not nil, is called with each height. The error is ErrCorrupt
-// and names what does not agree, ErrIO, or that of ctx.
+// Audit reads everything: that headers form a chain, that payloads and receipts hash to what headers and roots say, that
+// the receipts roots chain, and that the state hashes to the state root. progress, if not nil, is called with each
+// height. The error is ErrCorrupt and names what does not agree, ErrIO, or that of ctx.
 func (s *Store) Audit(ctx context.Context, progress func(quorum.Height)) error {
 	tip := s.Tip()
-	var parent crypto.Hash
+	var last audited
 	for h := quorum.Height(0); h <= tip.Height; h++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		hash, err := s.auditBlock(h, parent)
+		this, err := s.auditBlock(h, last)
 		if err != nil {
 			return s.missing(err, h)
 		}
-		parent = hash
+		last = this
 		if progress != nil {
 			progress(h)
 		}
 	}
-	if parent != tip.Hash {
-		return s.corrupt(nil, "the tip is block %s, its height says block %s", tip.Hash, parent)
+	if last.hash != tip.Hash {
+		return s.corrupt(nil, "the tip is block %s, its height says block %s", tip.Hash, last.hash)
 	}
 	if err := s.auditHistory(); err != nil {
 		return err
@@ -81,39 +81,60 @@ func (s *Store) auditHistory() error {
 	return err
 }
 
-func (s *Store) auditBlock(h quorum.Height, parent crypto.Hash) (crypto.Hash, error) {
+// audited is what the next block must continue: the hash of a block, and the chain of receipts roots after it.
+type audited struct{ hash, chain crypto.Hash }
+
+func (s *Store) auditBlock(h quorum.Height, last audited) (audited, error) {
 	b, err := s.Block(h)
 	if err != nil {
-		return crypto.Hash{}, err
+		return audited{}, err
 	}
 	hash := b.Header.Hash()
 	roots, err := s.roots(nil, h)
 	if err != nil {
-		return crypto.Hash{}, err
+		return audited{}, err
 	}
 	at, err := s.HeightOf(hash)
 	switch {
 	case err != nil:
-		return crypto.Hash{}, err
+		return audited{}, err
 	case at != h || b.Header.Height != h || b.Header.Genesis != s.genesis && h > 0:
-		return crypto.Hash{}, s.corrupt(nil, "block %d stands at another height, or is of another network", h)
-	case h > 0 && b.Header.Parent != parent:
-		return crypto.Hash{}, s.corrupt(nil, "block %d is not the child of block %d", h, h-1)
+		return audited{}, s.corrupt(nil, "block %d stands at another height, or is of another network", h)
+	case h > 0 && b.Header.Parent != last.hash:
+		return audited{}, s.corrupt(nil, "block %d is not the child of block %d", h, h-1)
 	case quorum.PayloadRoot(b.Payload) != b.Header.PayloadRoot:
-		return crypto.Hash{}, s.corrupt(nil, "the transactions of block %d do not hash to its payload root", h)
+		return audited{}, s.corrupt(nil, "the transactions of block %d do not hash to its payload root", h)
 	case ledger.ReceiptsRoot(b.Receipts) != roots.receipts:
-		return crypto.Hash{}, s.corrupt(nil, "the receipts of block %d do not hash to their root", h)
+		return audited{}, s.corrupt(nil, "the receipts of block %d do not hash to their root", h)
+	case ledger.ChainReceipts(last.chain, roots.receipts) != roots.chain:
+		return audited{}, s.corrupt(nil, "the chain of receipts roots breaks at block %d", h)
 	}
-	for i, r := range b.Receipts {
-		l, err := s.Transaction(r.Tx)
-		if err != nil {
-			return crypto.Hash{}, err
-		}
-		if l.Height > h || l.Height == h && l.Tx < i {
-			return crypto.Hash{}, s.corrupt(nil, "transaction %s is said to be at height %d", r.Tx, l.Height)
+	for i := range b.Receipts {
+		if err := s.auditPlace(b, i); err != nil {
+			return audited{}, err
 		}
 	}
-	return hash, nil
+	return audited{hash: hash, chain: roots.chain}, nil
+}
+
+// auditPlace checks where transaction i of a block is said to be: here if it was executed here. One that was not may be
+// in another place as well, before or after, in this block or another.
+func (s *Store) auditPlace(b *StoredBlock, i int) error {
+	r, here := &b.Receipts[i], Location{Height: b.Header.Height, Tx: i}
+	l, err := s.Transaction(r.Tx)
+	if err != nil || l == here {
+		return err
+	}
+	receipts := b.Receipts
+	if l.Height != here.Height {
+		if receipts, err = s.Receipts(l.Height); err != nil {
+			return err
+		}
+	}
+	if r.Executed() || l.Tx >= len(receipts) || receipts[l.Tx].Tx != r.Tx {
+		return s.corrupt(nil, "transaction %s is said to be at height %d, index %d; it is at height %d, index %d", r.Tx, l.Height, l.Tx, here.Height, i)
+	}
+	return nil
 }
 
 // auditState builds the tree of the present state anew.

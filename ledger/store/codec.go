@@ -56,13 +56,14 @@ type tipRecord struct {
 	oldest quorum.Height // the oldest height whose state can be read
 }
 
-const tipRecordSize = 8 + 3*crypto.HashSize + 8
+const tipRecordSize = 8 + 4*crypto.HashSize + 8
 
 func (t tipRecord) encode() []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, tipRecordSize), uint64(t.Height))
 	b = append(b, t.Hash[:]...)
 	b = append(b, t.StateRoot[:]...)
 	b = append(b, t.ReceiptsRoot[:]...)
+	b = append(b, t.ReceiptsChain[:]...)
 	return binary.BigEndian.AppendUint64(b, uint64(t.oldest))
 }
 
@@ -76,8 +77,35 @@ func decodeTip(b []byte) (tipRecord, error) {
 	b = b[copy(t.Hash[:], b):]
 	b = b[copy(t.StateRoot[:], b):]
 	b = b[copy(t.ReceiptsRoot[:], b):]
+	b = b[copy(t.ReceiptsChain[:], b):]
 	t.oldest = quorum.Height(binary.BigEndian.Uint64(b))
 	return t, nil
+}
+
+// blockRoots is what executing a block gave.
+type blockRoots struct {
+	state    crypto.Hash // of everything after the block
+	receipts crypto.Hash // of the block alone
+	chain    crypto.Hash // ledger.ChainReceipts up to the block
+}
+
+const blockRootsSize = 3 * crypto.HashSize
+
+func (r blockRoots) encode() []byte {
+	b := append(make([]byte, 0, blockRootsSize), r.state[:]...)
+	b = append(b, r.receipts[:]...)
+	return append(b, r.chain[:]...)
+}
+
+func decodeRoots(b []byte) (blockRoots, error) {
+	if len(b) != blockRootsSize {
+		return blockRoots{}, fmt.Errorf("the roots have %d bytes, not %d", len(b), blockRootsSize)
+	}
+	var r blockRoots
+	b = b[copy(r.state[:], b):]
+	b = b[copy(r.receipts[:], b):]
+	copy(r.chain[:], b)
+	return r, nil
 }
 
 // Location is where a transaction stands on the ledger, and an event in it.

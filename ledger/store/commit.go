@@ -112,15 +112,27 @@ func (c *commit) remove(key []byte) {
 	}
 }
 
+// located reports whether an earlier block holds the transaction. A block may repeat one that was executed before, which
+// its receipt refuses; what became of the transaction stays what the first execution said.
+func (c *commit) located(id crypto.Hash) bool {
+	raw, err := c.s.get(hashKey(prefixTransaction, id))
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return raw != nil
+}
+
 // fill writes everything of the block into the batch and returns the tip that it makes.
 func (c *commit) fill(old tipRecord) (tipRecord, error) {
 	h := c.header.Height
 	tip := tipRecord{Tip: Tip{Height: h, Hash: c.up.Block, ReceiptsRoot: c.up.ReceiptsRoot}, oldest: old.oldest}
+	tip.ReceiptsChain = ledger.ChainReceipts(old.ReceiptsChain, c.up.ReceiptsRoot)
 	c.block()
 	c.state()
 	tip.StateRoot = c.tree()
 	c.set(heightKey(prefixReplacedKeys, h), frame(c.replaced))
-	c.set(heightKey(prefixRoots, h), append(tip.StateRoot[:], tip.ReceiptsRoot[:]...))
+	roots := blockRoots{state: tip.StateRoot, receipts: tip.ReceiptsRoot, chain: tip.ReceiptsChain}
+	c.set(heightKey(prefixRoots, h), roots.encode())
 	tip.oldest = c.prune(tip.oldest)
 	c.set(tipKey(), tip.encode())
 	if c.err != nil {
@@ -137,10 +149,14 @@ func (c *commit) block() {
 	c.set(heightKey(prefixCertificate, h), c.cert)
 	c.set(hashKey(prefixBlockHash, c.up.Block), binary.BigEndian.AppendUint64(nil, uint64(h)))
 	receipts := make([][]byte, len(c.up.Receipts))
+	placed := make(map[crypto.Hash]bool, len(receipts)) // in this very block
 	for i := range c.up.Receipts {
 		r := &c.up.Receipts[i]
 		receipts[i] = r.Encode()
-		c.set(hashKey(prefixTransaction, r.Tx), encodeLocation(Location{Height: h, Tx: i}, false))
+		if r.Executed() || !placed[r.Tx] && !c.located(r.Tx) {
+			placed[r.Tx] = true
+			c.set(hashKey(prefixTransaction, r.Tx), encodeLocation(Location{Height: h, Tx: i}, false))
+		}
 	}
 	c.set(heightKey(prefixReceipts, h), frame(receipts))
 	for i := range c.up.Events {

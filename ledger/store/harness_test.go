@@ -77,6 +77,9 @@ type model struct {
 	blocks  []block
 	states  []map[string][]byte
 	roots   []crypto.Hash
+	chains  []crypto.Hash // of receipts roots
+	// exec is the ExecHeight of block h; nil is that of a healthy chain, h-2.
+	exec func(h quorum.Height) quorum.Height
 }
 
 func newModel(seed uint64) *model {
@@ -93,6 +96,7 @@ func newModel(seed uint64) *model {
 	m.blocks = append(m.blocks, block{header: g.Block()})
 	m.states = append(m.states, state)
 	m.roots = append(m.roots, rootOf(state))
+	m.chains = append(m.chains, ledger.ChainReceipts(crypto.Hash{}, ledger.ReceiptsRoot(nil)))
 	return m
 }
 
@@ -114,14 +118,21 @@ func (m *model) domain() quorum.Domain { return quorum.Domain{Genesis: m.genesis
 // next makes a block of random writes and transactions and takes it into the model.
 func (m *model) next() block {
 	h := quorum.Height(len(m.blocks))
-	parent := m.blocks[h-1].header
-	b := block{up: &ledger.Update{Height: h}}
+	var payload [][]byte
+	var receipts []ledger.Receipt
 	for i := range m.rng.IntN(4) {
 		tx := m.transaction(h, i)
-		b.payload = append(b.payload, tx.Raw())
-		b.up.Receipts = append(b.up.Receipts, ledger.Receipt{Tx: tx.ID(), Fee: uint64(i)})
+		payload = append(payload, tx.Raw())
+		receipts = append(receipts, ledger.Receipt{Tx: tx.ID(), Fee: uint64(i)})
 	}
-	b.up.ReceiptsRoot = ledger.ReceiptsRoot(b.up.Receipts)
+	return m.holding(payload, receipts)
+}
+
+// holding makes a block of random writes and the given transactions and takes it into the model.
+func (m *model) holding(payload [][]byte, receipts []ledger.Receipt) block {
+	h := quorum.Height(len(m.blocks))
+	parent := m.blocks[h-1].header
+	b := block{payload: payload, up: &ledger.Update{Height: h, Receipts: receipts, ReceiptsRoot: ledger.ReceiptsRoot(receipts)}}
 	state := maps.Clone(m.states[h-1])
 	b.up.Writes = m.writes(state)
 
@@ -130,14 +141,14 @@ func (m *model) next() block {
 		TimeMs: parent.TimeMs + 1000, PayloadRoot: quorum.PayloadRoot(b.payload), TxCount: uint32(len(b.payload)),
 		ValidatorSet: m.set.Hash(), Params: m.genesis.Params.Hash(),
 	}
-	if h >= 2 {
+	switch {
+	case m.exec != nil:
+		b.header.ExecHeight = m.exec(h)
+	case h >= 2:
 		b.header.ExecHeight = h - 2
 	}
 	b.header.ExecStateRoot = m.roots[b.header.ExecHeight]
-	b.header.ExecReceiptsRoot = ledger.ReceiptsRoot(nil)
-	if up := m.blocks[b.header.ExecHeight].up; up != nil {
-		b.header.ExecReceiptsRoot = up.ReceiptsRoot
-	}
+	b.header.ExecReceiptsRoot = m.chains[b.header.ExecHeight]
 	b.up.Block = b.header.Hash()
 	if h%3 != 0 { // every third block is final through its child
 		b.cert = m.certify(b.header)
@@ -145,6 +156,7 @@ func (m *model) next() block {
 	m.blocks = append(m.blocks, b)
 	m.states = append(m.states, state)
 	m.roots = append(m.roots, rootOf(state))
+	m.chains = append(m.chains, ledger.ChainReceipts(m.chains[h-1], b.up.ReceiptsRoot))
 	return b
 }
 
@@ -230,7 +242,7 @@ func (m *model) check(t testing.TB, s *Store) quorum.Height {
 	if int(tip.Height) >= len(m.blocks) {
 		t.Fatalf("the tip is %d, nothing above %d was ever committed", tip.Height, len(m.blocks)-1)
 	}
-	if tip.StateRoot != m.roots[tip.Height] || tip.Hash != m.blocks[tip.Height].header.Hash() {
+	if tip.StateRoot != m.roots[tip.Height] || tip.ReceiptsChain != m.chains[tip.Height] || tip.Hash != m.blocks[tip.Height].header.Hash() {
 		t.Fatalf("the tip %+v is not block %d", tip, tip.Height)
 	}
 	for h := range tip.Height + 1 {
@@ -266,6 +278,12 @@ func (m *model) checkBlock(t testing.TB, s *Store, h quorum.Height) {
 	}
 	if root, err := s.StateRoot(h); err != nil || root != m.roots[h] {
 		t.Fatalf("state root of block %d: %s, %v", h, root, err)
+	}
+	if root, err := s.ReceiptsRoot(h); err != nil || want.up != nil && root != want.up.ReceiptsRoot {
+		t.Fatalf("receipts root of block %d: %s, %v", h, root, err)
+	}
+	if chain, err := s.ReceiptsChain(h); err != nil || chain != m.chains[h] {
+		t.Fatalf("chain of receipts roots at block %d: %s, %v", h, chain, err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 //	0x11       store          height:8                                    raw transactions, framed (see frame)
 //	0x12       store          height:8                                    Certificate.Encode; empty without one of its own
 //	0x13       store          height:8                                    receipts, encoded and framed
-//	0x14       store          height:8                                    state root:32, receipts root:32
+//	0x14       store          height:8                                    state root:32, receipts root:32, receipts chain:32
 //	0x15       store          block hash:32                               height:8
 //	0x16       store          transaction id:32                           height:8, index:4
 //	0x17       store          event hash:32                               height:8, transaction index:4, event index:4

@@ -30,10 +30,15 @@ type TransactionProof struct {
 	Result *ReceiptProof
 }
 
-// ReceiptProof shows the receipt of a transaction; Block is the one whose header commits to the receipts.
+// ReceiptProof shows the receipt of a transaction of a block h; ledger/light checks it. Block is the first whose header
+// commits to the receipts of h: its ExecHeight is h, or above it where ExecHeight jumped over h. Folding Before, Root and
+// After with ledger.ChainReceipts gives that header's ExecReceiptsRoot.
 type ReceiptProof struct {
-	Raw       []byte // Receipt.Encode
-	Inclusion crypto.InclusionProof
+	Raw       []byte                // Receipt.Encode
+	Inclusion crypto.InclusionProof // of Raw under Root
+	Root      crypto.Hash           // receipts root of block h
+	Before    crypto.Hash           // chain of receipts roots after block h-1
+	After     []crypto.Hash         // receipts roots of the blocks h+1 to ExecHeight; mostly none
 	Block     HeaderProof
 }
 
@@ -70,18 +75,16 @@ func (s *Store) ProveHeader(h quorum.Height) (HeaderProof, error) {
 	return HeaderProof{}, notFound("no certificate within %d blocks above block %d is here", maxPathHeaders, h)
 }
 
-// committing returns the first header that commits to the result of block h. Errors: ErrNotFound while there is none.
+// committing returns the first block whose header commits to the receipts of block h, and, if its ExecHeight is h, to the
+// state after it. Errors: ErrNotFound while there is none.
 func (s *Store) committing(h quorum.Height) (HeaderProof, error) {
 	for at := h + 1; at <= h+maxPathHeaders; at++ {
 		header, err := s.Header(at)
 		if err != nil {
 			break
 		}
-		if header.ExecHeight == h {
+		if header.ExecHeight >= h {
 			return s.ProveHeader(at)
-		}
-		if header.ExecHeight > h {
-			break
 		}
 	}
 	return HeaderProof{}, notFound("no block commits to the result of block %d yet: ask again after a few blocks", h)
@@ -151,7 +154,30 @@ func (s *Store) proveReceipt(l Location) (*ReceiptProof, error) {
 	if p.Block, err = s.committing(l.Height); err != nil {
 		return nil, err
 	}
+	if err := s.proveChain(p, l.Height); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// proveChain fills in what leads from the receipts root of block h to what the header of p.Block carries. Blocks up to
+// there are executed here, so that anything missing is corruption.
+func (s *Store) proveChain(p *ReceiptProof, h quorum.Height) error {
+	var err error
+	if p.Before, err = s.ReceiptsChain(h - 1); err != nil {
+		return s.missing(err, h-1)
+	}
+	if p.Root, err = s.ReceiptsRoot(h); err != nil {
+		return s.missing(err, h)
+	}
+	for at := h + 1; at <= p.Block.Header().ExecHeight; at++ {
+		root, err := s.ReceiptsRoot(at)
+		if err != nil {
+			return s.missing(err, at)
+		}
+		p.After = append(p.After, root)
+	}
+	return nil
 }
 
 // ProveLatest is ProveState at the highest height to whose state a header with a certificate of its own commits, so that
@@ -189,7 +215,7 @@ func (s *Store) latestCertified(h quorum.Height) (HeaderProof, error) {
 }
 
 // ProveState shows what the state held for key after block h, or that it held nothing. Errors: ErrNotFound for a height
-// to whose state no header commits yet, ErrPruned.
+// to whose state no header commits yet, or never will because ExecHeight jumped over it; ErrPruned.
 func (s *Store) ProveState(key []byte, h quorum.Height) (*StateProof, error) {
 	snap, err := s.Snapshot()
 	if err != nil {
@@ -209,6 +235,9 @@ func (p *Snapshot) proveState(key []byte, h quorum.Height, block *HeaderProof) (
 		found, err := p.s.committing(h)
 		if err != nil {
 			return nil, err
+		}
+		if exec := found.Header().ExecHeight; exec != h {
+			return nil, notFound("no block commits to the state after block %d: ask for that after block %d, which covers it", h, exec)
 		}
 		block = &found
 	}

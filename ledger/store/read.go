@@ -195,20 +195,19 @@ func (s *Store) Receipt(id crypto.Hash) (*ledger.Receipt, Location, error) {
 	return &receipts[l.Tx], l, nil
 }
 
-type rootPair struct{ state, receipts crypto.Hash }
-
-func (s *Store) roots(r getter, h quorum.Height) (rootPair, error) {
+func (s *Store) roots(r getter, h quorum.Height) (blockRoots, error) {
 	raw, err := s.getFrom(r, heightKey(prefixRoots, h))
 	if err != nil {
-		return rootPair{}, err
+		return blockRoots{}, err
 	}
 	if raw == nil {
-		return rootPair{}, notFound("there is no block %d here", h)
+		return blockRoots{}, notFound("there is no block %d here", h)
 	}
-	if len(raw) != 2*crypto.HashSize {
-		return rootPair{}, s.corrupt(nil, "the roots of block %d have %d bytes", h, len(raw))
+	roots, err := decodeRoots(raw)
+	if err != nil {
+		return blockRoots{}, s.corrupt(err, "reading the roots of block %d", h)
 	}
-	return rootPair{crypto.Hash(raw[:crypto.HashSize]), crypto.Hash(raw[crypto.HashSize:])}, nil
+	return roots, nil
 }
 
 // StateRoot returns the root of the state after block h. Errors: ErrNotFound.
@@ -217,10 +216,17 @@ func (s *Store) StateRoot(h quorum.Height) (crypto.Hash, error) {
 	return p.state, err
 }
 
-// ReceiptsRoot returns the root of the receipts of block h. Errors: ErrNotFound.
+// ReceiptsRoot returns the root of the receipts of block h alone. Errors: ErrNotFound.
 func (s *Store) ReceiptsRoot(h quorum.Height) (crypto.Hash, error) {
 	p, err := s.roots(nil, h)
 	return p.receipts, err
+}
+
+// ReceiptsChain returns what a header with ExecHeight h commits to: ledger.ChainReceipts over the receipts roots of the
+// blocks 0 to h. Errors: ErrNotFound.
+func (s *Store) ReceiptsChain(h quorum.Height) (crypto.Hash, error) {
+	p, err := s.roots(nil, h)
+	return p.chain, err
 }
 
 // UpdatesSince returns what at most limit blocks above height h did, in order, without their state writes. It is how

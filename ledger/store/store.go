@@ -26,7 +26,10 @@ type Tip struct {
 	Height       quorum.Height
 	Hash         crypto.Hash
 	StateRoot    crypto.Hash
-	ReceiptsRoot crypto.Hash
+	ReceiptsRoot crypto.Hash // of this block alone
+
+	// ReceiptsChain is what a header with this ExecHeight carries: ledger.ChainReceipts over all blocks up to here.
+	ReceiptsChain crypto.Hash
 }
 
 // Store is an open ledger. The zero value is not usable; see [Open].
@@ -220,7 +223,8 @@ func (s *Store) loadTip() error {
 	if err != nil {
 		return s.classify(err, "reading the state tree")
 	}
-	if header.Hash() != t.Hash || header.Height != t.Height || roots.state != t.StateRoot || roots.receipts != t.ReceiptsRoot || root != t.StateRoot {
+	want := blockRoots{state: t.StateRoot, receipts: t.ReceiptsRoot, chain: t.ReceiptsChain}
+	if header.Hash() != t.Hash || header.Height != t.Height || roots != want || root != t.StateRoot {
 		return s.corrupt(nil, "block %d does not agree with the tip", t.Height)
 	}
 	s.tip.Store(&t)

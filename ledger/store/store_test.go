@@ -13,6 +13,8 @@ import (
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/ledger"
+	"waybill/ledger/light"
 )
 
 func TestCommitAndReopen(t *testing.T) {
@@ -164,10 +166,14 @@ func TestLockedOnDisk(t *testing.T) {
 // Records that contradict each other are corruption, whatever the checksums say.
 func TestContradictionsAreCorruption(t *testing.T) {
 	for name, damage := range map[string]func(s *Store) error{
-		"tip gone":        func(s *Store) error { return s.db.Delete(tipKey(), pebble.Sync) },
-		"tip shortened":   func(s *Store) error { return s.db.Set(tipKey(), []byte{1}, pebble.Sync) },
-		"header gone":     func(s *Store) error { return s.db.Delete(heightKey(prefixHeader, 5), pebble.Sync) },
-		"header garbled":  func(s *Store) error { return s.db.Set(heightKey(prefixHeader, 5), []byte("?"), pebble.Sync) },
+		"tip gone":       func(s *Store) error { return s.db.Delete(tipKey(), pebble.Sync) },
+		"tip shortened":  func(s *Store) error { return s.db.Set(tipKey(), []byte{1}, pebble.Sync) },
+		"header gone":    func(s *Store) error { return s.db.Delete(heightKey(prefixHeader, 5), pebble.Sync) },
+		"header garbled": func(s *Store) error { return s.db.Set(heightKey(prefixHeader, 5), []byte("?"), pebble.Sync) },
+		"roots of before": func(s *Store) error {
+			return s.db.Set(heightKey(prefixRoots, 5), make([]byte, 2*crypto.HashSize), pebble.Sync)
+		},
+		"another chain":   func(s *Store) error { return forgeChain(s, 5) },
 		"roots gone":      func(s *Store) error { return s.db.Delete(heightKey(prefixRoots, 5), pebble.Sync) },
 		"root page gone":  func(s *Store) error { return s.db.Delete(pageKey(""), pebble.Sync) },
 		"genesis garbled": func(s *Store) error { return s.db.Set(metaKey(metaGenesis), []byte{7}, pebble.Sync) },
@@ -186,12 +192,23 @@ func TestContradictionsAreCorruption(t *testing.T) {
 	}
 }
 
+// forgeChain changes nothing but the chain of receipts roots of block h.
+func forgeChain(s *Store, h quorum.Height) error {
+	roots, err := s.roots(nil, h)
+	if err != nil {
+		return err
+	}
+	roots.chain[0] ^= 1
+	return s.db.Set(heightKey(prefixRoots, h), roots.encode(), pebble.Sync)
+}
+
 // What Open does not look at, Audit finds.
 func TestAuditFindsDamage(t *testing.T) {
 	for name, damage := range map[string]func(s *Store) error{
 		"state value": func(s *Store) error { return s.db.Set(stateKey([]byte("key/1")), []byte("forged"), pebble.Sync) },
 		"payload":     func(s *Store) error { return s.db.Set(heightKey(prefixPayload, 3), frame(nil), pebble.Sync) },
 		"receipts":    func(s *Store) error { return s.db.Set(heightKey(prefixReceipts, 4), []byte{0, 0, 0, 9}, pebble.Sync) },
+		"old chain":   func(s *Store) error { return forgeChain(s, 7) },
 		"old header":  func(s *Store) error { return s.db.Delete(heightKey(prefixHeader, 2), pebble.Sync) },
 	} {
 		m := newModel(5)
@@ -207,6 +224,39 @@ func TestAuditFindsDamage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		closed(t, s)
+	}
+}
+
+// A block may repeat what is or will be executed elsewhere; that is no damage. A wrong place is.
+func TestAuditOfRepeatedTransactions(t *testing.T) {
+	m := newModel(13)
+	s := mustOpen(t, vfs.NewMem())
+	defer closed(t, s)
+	tx := m.transaction(50, 0)
+	m.grow(t, s, 1)
+	for _, codes := range [][]ledger.Code{
+		{ledger.CodeDependencyMissing}, {ledger.CodeDependencyMissing, ledger.CodeOK, ledger.CodeSeen}, {ledger.CodeSeen},
+	} {
+		var payload [][]byte
+		var receipts []ledger.Receipt
+		for _, code := range codes {
+			payload = append(payload, tx.Raw())
+			receipts = append(receipts, ledger.Receipt{Tx: tx.ID(), Finding: ledger.Finding{Code: code}})
+		}
+		if _, err := commitBlock(s, m.holding(payload, receipts)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Audit(t.Context(), nil); err != nil || s.Tip().Height != 4 {
+		t.Fatalf("tip %d: %v", s.Tip().Height, err)
+	}
+	for _, wrong := range []Location{{Height: 2}, {Height: 1}, {Height: 3}, {Height: 3, Tx: 9}, {Height: 4}, {Height: 99}} {
+		if err := s.db.Set(hashKey(prefixTransaction, tx.ID()), encodeLocation(wrong, false), pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Audit(t.Context(), nil); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("said to be at %+v: %v", wrong, err)
+		}
 	}
 }
 
@@ -247,6 +297,7 @@ func TestLookupsOfWhatIsNotThere(t *testing.T) {
 		"receipt":     func() error { _, _, err := s.Receipt(crypto.Hash{1}); return err },
 		"event":       func() error { _, _, err := s.ProveEvent(crypto.Hash{1}); return err },
 		"root":        func() error { _, err := s.ReceiptsRoot(7); return err },
+		"chain":       func() error { _, err := s.ReceiptsChain(7); return err },
 		"proof":       func() error { _, err := s.ProveLatest([]byte("x")); return err },
 	}
 	for name, f := range lookups {
@@ -286,12 +337,55 @@ func TestProofs(t *testing.T) {
 	if err != nil || latest.Height != 12 || len(latest.Block.Headers) != 1 || latest.Block.Certificate.Block != latest.Block.Header().Hash() {
 		t.Errorf("latest: %+v, %v", latest, err)
 	}
-	m.checkTransactionProofs(t, s)
+	if proven, _ := m.checkTransactionProofs(t, s, 12); proven == 0 {
+		t.Fatal("no receipt was proven")
+	}
 }
 
-func (m *model) checkTransactionProofs(t *testing.T, s *Store) {
+// After a stall ExecHeight jumps over heights that no header ever names. Their receipts are proven through the chain, and
+// their states are not proven at all.
+func TestProofsOfSkippedHeights(t *testing.T) {
+	m := newModel(12)
+	m.exec = func(h quorum.Height) quorum.Height {
+		switch {
+		case h < 3:
+			return 0
+		case h < 9:
+			return 1
+		case h < 12:
+			return 7
+		}
+		return h - 2
+	}
+	s := mustOpen(t, vfs.NewMem(), func(o *Options) { o.History = 40 })
+	defer closed(t, s)
+	m.grow(t, s, 8)
+	if _, err := s.ProveState([]byte("x"), 4); !IsNotFound(err) {
+		t.Fatalf("no header commits to block 4 yet: %v", err)
+	}
+	if _, skipped := m.checkTransactionProofs(t, s, 1); skipped != 0 {
+		t.Fatalf("%d receipts are proven before a header commits to them", skipped)
+	}
+	m.grow(t, s, 6)
+	m.check(t, s)
+	if proven, skipped := m.checkTransactionProofs(t, s, 12); skipped == 0 || proven == skipped {
+		t.Fatalf("%d receipts were proven, %d of them of skipped heights", proven, skipped)
+	}
+	for h, named := range map[quorum.Height]bool{1: true, 2: false, 6: false, 7: true, 8: false, 9: false, 10: true} {
+		p, err := s.ProveState([]byte("key/1"), h)
+		switch {
+		case named && (err != nil || p.Block.Header().ExecHeight != h):
+			t.Errorf("state after block %d: %+v, %v", h, p, err)
+		case !named && (!IsNotFound(err) || !strings.Contains(err.Error(), "covers it")):
+			t.Errorf("state after block %d, which no header names: %+v, %v", h, p, err)
+		}
+	}
+}
+
+// checkTransactionProofs proves every transaction, and the receipts of the blocks up to exec, to which headers commit. It
+// returns how many receipts it proved, and how many of those are of a height that no header names.
+func (m *model) checkTransactionProofs(t *testing.T, s *Store, exec int) (proven, skipped int) {
 	t.Helper()
-	proven := 0
 	for h, b := range m.blocks[1:] {
 		for i := range b.payload {
 			id := b.up.Receipts[i].Tx
@@ -305,20 +399,37 @@ func (m *model) checkTransactionProofs(t *testing.T, s *Store) {
 			if last := p.Block.Headers[len(p.Block.Headers)-1]; p.Block.Certificate.Block != last.Hash() {
 				t.Fatalf("block %d: the path ends at %d, the certificate is of %d", h+1, last.Height, p.Block.Certificate.Height)
 			}
-			if (p.Result != nil) != (h+1 <= 12) {
+			if (p.Result != nil) != (h+1 <= exec) {
 				t.Fatalf("block %d: receipt proof %v", h+1, p.Result)
 			}
 			if p.Result != nil {
 				proven++
-				if err := crypto.VerifyInclusion(p.Result.Block.Header().ExecReceiptsRoot, p.Result.Raw, p.Result.Inclusion); err != nil {
-					t.Fatal(err)
+				if m.checkReceiptProof(t, b, i, p.Result) {
+					skipped++
 				}
 			}
 		}
 	}
-	if proven == 0 {
-		t.Fatal("no receipt was proven")
+	return proven, skipped
+}
+
+// checkReceiptProof checks the proof as a reader outside would, and reports whether ExecHeight jumped over the block.
+func (m *model) checkReceiptProof(t *testing.T, b block, i int, p *ReceiptProof) bool {
+	t.Helper()
+	at := b.header.Height
+	result, err := light.VerifyPath(m.domain(), p.Block.Headers, p.Block.Certificate)
+	if err != nil {
+		t.Fatalf("block %d: %v", at, err)
 	}
+	header := result.Header()
+	if before := m.blocks[header.Height-1].header; header.ExecHeight < at || before.ExecHeight >= at {
+		t.Fatalf("block %d is not the first that commits to block %d", header.Height, at)
+	}
+	r, err := light.VerifyReceipt(result, at, light.ReceiptProof{Raw: p.Raw, Inclusion: p.Inclusion, Root: p.Root, Before: p.Before, After: p.After})
+	if err != nil || !bytes.Equal(r.Encode(), b.up.Receipts[i].Encode()) {
+		t.Fatalf("receipt %d of block %d: %+v, %v", i, at, r, err)
+	}
+	return header.ExecHeight > at
 }
 
 func TestUpdatesSince(t *testing.T) {
@@ -440,7 +551,8 @@ func TestGoldenKeysAndRecords(t *testing.T) {
 		{fmt.Sprintf("%x", encodeLocation(Location{1, 2, 3}, true)), "00000000000000010000000200000003"},
 		{fmt.Sprintf("%x", encodeReplaced(nil)), "00"},
 		{fmt.Sprintf("%x", encodeReplaced([]byte{})), "01"},
-		{fmt.Sprint(len(tipRecord{}.encode())), "112"},
+		{fmt.Sprintf("%x", blockRoots{crypto.Hash{1}, crypto.Hash{2}, crypto.Hash{3}}.encode()), fmt.Sprintf("01%062d02%062d03%062d", 0, 0, 0)},
+		{fmt.Sprint(len(tipRecord{}.encode())), "144"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)
@@ -464,9 +576,13 @@ func FuzzDecodeRecords(f *testing.F) {
 	f.Add(tipRecord{Tip: Tip{Height: 3}}.encode())
 	f.Add(encodeLocation(Location{1, 2, 3}, true))
 	f.Add(encodeReplaced([]byte{9}))
+	f.Add(blockRoots{chain: crypto.Hash{1}}.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if tip, err := decodeTip(b); err == nil && !bytes.Equal(tip.encode(), b) {
 			t.Fatal("tip")
+		}
+		if roots, err := decodeRoots(b); err == nil && !bytes.Equal(roots.encode(), b) {
+			t.Fatal("roots")
 		}
 		for _, event := range []bool{false, true} {
 			if l, err := decodeLocation(b, event); err == nil && !bytes.Equal(encodeLocation(l, event), b) {
