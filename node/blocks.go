@@ -59,7 +59,7 @@ func (r *Replica) propose(b *consensus.BuildRequest, now consensus.Time, exec qu
 			Parent: b.Parent, ParentView: b.ParentView,
 			TimeMs: max(int64(now), b.ParentTimeMs+1), Proposer: uint16(r.cfg.Self),
 			ValidatorSet: r.cfg.Epoch.Domain.Set.Hash(), Params: r.cfg.Params,
-			ExecHeight: exec, ExecStateRoot: result.StateRoot, ExecReceiptsRoot: result.ReceiptsRoot,
+			ExecHeight: exec, ExecStateRoot: result.StateRoot, ExecReceiptsRoot: result.ReceiptsChain,
 		},
 		Justification: b.Justification,
 		Payload:       payload,
@@ -121,7 +121,7 @@ func (r *Replica) tryValidate(hash crypto.Hash) {
 	if !ok {
 		return
 	}
-	if h.ExecStateRoot != result.StateRoot || h.ExecReceiptsRoot != result.ReceiptsRoot {
+	if h.ExecStateRoot != result.StateRoot || h.ExecReceiptsRoot != result.ReceiptsChain {
 		r.verdict(c, hash, fmt.Errorf("its header says that executing block %d gave state %s, here it gave %s", h.ExecHeight, h.ExecStateRoot, result.StateRoot))
 		return
 	}

@@ -94,7 +94,7 @@ func (x *executor) agree(b FinalBlock) error {
 	if !ok {
 		return nil // no longer kept: far below what history holds
 	}
-	if result.StateRoot != h.ExecStateRoot || result.ReceiptsRoot != h.ExecReceiptsRoot {
+	if result.StateRoot != h.ExecStateRoot || result.ReceiptsChain != h.ExecReceiptsRoot {
 		return fmt.Errorf("this node and the network disagree about the state after block %d: here %s, in the final header of block %d %s; keep the data folder and report it",
 			h.ExecHeight, result.StateRoot, h.Height, h.ExecStateRoot)
 	}
@@ -160,7 +160,7 @@ func (c chain) Result(h quorum.Height) (Result, bool) {
 		return Result{}, false
 	}
 	receipts, err := c.store.ReceiptsChain(h)
-	return Result{StateRoot: state, ReceiptsRoot: receipts}, err == nil
+	return Result{StateRoot: state, ReceiptsChain: receipts}, err == nil
 }
 
 // Blocks implements Ledger.

@@ -61,8 +61,8 @@ type LedgerTip struct {
 
 // Result is what executing a block gave.
 type Result struct {
-	StateRoot    crypto.Hash
-	ReceiptsRoot crypto.Hash
+	StateRoot     crypto.Hash
+	ReceiptsChain crypto.Hash
 }
 
 // Head announces a finalized block to full nodes.

@@ -201,7 +201,7 @@ func (m *member) Execute(b node.FinalBlock) {
 	m.later(m.busyUntil-m.w.now, func(r *node.Replica) error {
 		last := m.disk.chain[len(m.disk.chain)-1]
 		root := sha256.Sum256(append(last.result.StateRoot[:], b.Header.PayloadRoot[:]...))
-		done := block{header: b.Header, hash: b.Hash, pay: b.Payload, result: node.Result{StateRoot: root, ReceiptsRoot: sha256.Sum256(root[:])}}
+		done := block{header: b.Header, hash: b.Hash, pay: b.Payload, result: node.Result{StateRoot: root, ReceiptsChain: sha256.Sum256(root[:])}}
 		if b.Certificate != nil && b.Certificate.Block == b.Hash {
 			done.cert = b.Certificate
 		}
