@@ -3,8 +3,10 @@ package local
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"waybill/api"
+	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/epcis/gs1"
 	"waybill/ledger"
@@ -165,7 +167,33 @@ func (d *demo) perform(ctx context.Context, what string, acts []act) ([]*api.TxI
 		}
 		out[i] = info
 	}
-	return out, nil
+	return out, d.settle(ctx, out)
+}
+
+// settle waits until every node has executed the last block of these transactions: the next act may go through another
+// node, which would not know an account yet that was opened a moment ago.
+func (d *demo) settle(ctx context.Context, done []*api.TxInfo) error {
+	var last quorum.Height
+	for _, info := range done {
+		last = max(last, info.Height)
+	}
+	for _, client := range d.clients {
+		for {
+			status, err := client.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if status.Height >= last {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	return nil
 }
 
 func signAct(ctx context.Context, client *api.Client, a act) (*ledger.Transaction, error) {
