@@ -1,6 +1,8 @@
 package consensus
 
 import (
+	"errors"
+
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 )
@@ -306,7 +308,16 @@ type Final struct {
 type Halt struct {
 	Reason        string
 	First, Second *quorum.VerifiedCertificate
+
+	cause error
 }
+
+// ErrForeignVote is the cause of a Halt over a vote by this node's key that it knows nothing of: another process signs
+// with that key, or the journal of what it signed is lost. To go on might be to sign twice.
+var ErrForeignVote = errors.New("a vote by this node's key that it did not make")
 
 // Error returns the sentence for the log and the status page.
 func (h *Halt) Error() string { return "consensus halted: " + h.Reason }
+
+// Unwrap returns [ErrForeignVote] if that is why, else nil.
+func (h *Halt) Unwrap() error { return h.cause }

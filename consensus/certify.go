@@ -16,7 +16,7 @@ func (m *Machine) absorb(vc quorum.VerifiedCertificate) {
 		return
 	}
 	if m.forged(c) {
-		m.stop("a certificate holds a vote by this node's key that it did not make: another process signs with the same key", &vc, nil)
+		m.stopForeign("a certificate holds ", &vc)
 		return
 	}
 	for _, i := range c.Signers() {

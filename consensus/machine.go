@@ -171,6 +171,14 @@ func (m *Machine) stop(reason string, first, second *quorum.VerifiedCertificate)
 	}
 }
 
+// stopForeign halts over a vote by this node's key that it knows nothing of.
+func (m *Machine) stopForeign(who string, c *quorum.VerifiedCertificate) {
+	if m.halt == nil {
+		m.stop(who+ErrForeignVote.Error()+": another process signs with the same key, or the record of what this node signed was deleted", c, nil)
+		m.halt.cause = ErrForeignVote
+	}
+}
+
 // Status returns what to tell peers about this node now. It goes with every message.
 func (m *Machine) Status() Status {
 	return Status{

@@ -17,7 +17,7 @@ func (m *Machine) voteArrived(verified quorum.VerifiedVote) {
 		return
 	}
 	if int(v.Signer) == m.cfg.Self && m.foreign(v) {
-		m.stop("a vote by this node's key that it did not make: another process signs with the same key", nil, nil)
+		m.stopForeign("somebody sent ", nil)
 		return
 	}
 	r := m.find(v.View)

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"log/slog"
 	"math"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -389,4 +392,42 @@ func TestByzantineValidatorCannotStopTheOthers(t *testing.T) {
 	h.storm(s, c.transactions)
 	c.workOn(stormRounds(), honest...)
 	c.survived(s)
+}
+
+// TestSecondProcessWithTheSameKeyStops starts a validator a second time, from a folder that knows nothing of what the
+// first one signed. The network goes on without a fork, and the newcomer says why it stops.
+func TestSecondProcessWithTheSameKeyStops(t *testing.T) {
+	c := newCluster(t, 10, 10, 10, 10)
+	for i := range c.keys {
+		c.start(i)
+	}
+	all := []int{0, 1, 2, 3}
+	c.workOn(1, all...)
+	s := c.settings(1)
+	s.DataDir, s.Listen = filepath.Join(t.TempDir(), "twin"), []string{"/ip4/127.0.0.1/tcp/0"}
+	s.Bootstrap = append(s.Bootstrap, c.nodes[1].PeerAddrs()...)
+	twin, err := Open(s, c.genesis, Keys{Peer: testKey("twin"), Validator: c.keys[1].Validator}, slog.New(slog.DiscardHandler), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- twin.Run(ctx) }()
+	for round := byte(100); ; round++ {
+		c.wait(0, c.transfer(0, round))
+		select {
+		case err := <-done:
+			if !errors.Is(err, consensus.ErrForeignVote) {
+				t.Fatalf("the second process stopped with %v", err)
+			}
+			c.workOn(2, all...)
+			c.same()
+			return
+		default:
+			if round == 200 {
+				t.Fatal("the second process goes on")
+			}
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"waybill/api"
+	"waybill/consensus"
 	"waybill/epcis"
 	"waybill/epcis/gs1"
 	"waybill/ledger"
@@ -69,6 +70,7 @@ func statusOf(err error) int {
 		{api.ErrNotReady, exitNotInSync},
 		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
 		{store.ErrGenesis, exitConfig}, {ledger.ErrGenesis, exitConfig}, {node.ErrSettings, exitConfig}, {p2p.ErrConfig, exitConfig},
+		{consensus.ErrForeignVote, exitSafety},
 		{local.ErrInUse, exitDataFolder}, {local.ErrNoNetwork, exitNotFound},
 		{context.DeadlineExceeded, exitUnconfirmed},
 	} {
@@ -107,6 +109,8 @@ func sentence(err error) string {
 func hintOf(err error) string {
 	var op *net.OpError
 	switch {
+	case errors.Is(err, consensus.ErrForeignVote):
+		return "Find and stop whatever else uses this validator.key. To run this folder meanwhile, start it as a full node: without the key."
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "Nothing listens there. Is the node running (waybill node start, waybill testnet up)? Name another with --node URL."
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, p2p.ErrAddressInUse):

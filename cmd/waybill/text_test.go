@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/urfave/cli/v2"
 
+	"waybill/consensus"
 	"waybill/epcis/trace"
 )
 
@@ -203,5 +205,13 @@ func TestListed(t *testing.T) {
 	}
 	if got := listed(slices.Repeat([]string{"X"}, 20)); !strings.HasSuffix(got, "X, …") {
 		t.Errorf("a long list ends with %q", got)
+	}
+}
+
+// TestForeignVoteIsASafetyStop: scripts that restart a node must see that this one must not be restarted.
+func TestForeignVoteIsASafetyStop(t *testing.T) {
+	status, text := explain(fmt.Errorf("engine: %w", fmt.Errorf("halted: %w", consensus.ErrForeignVote)))
+	if status != exitSafety || !strings.Contains(text, "validator.key") {
+		t.Errorf("exit %d: %s", status, text)
 	}
 }
