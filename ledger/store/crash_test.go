@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -336,6 +337,58 @@ func TestFlippedBytes(t *testing.T) {
 	}
 	if found == 0 {
 		t.Fatalf("none of %d flips was found; are they in the files at all?", rounds)
+	}
+}
+
+// A file that is missing or cut short is corruption: trying again, or looking at permissions, does not help.
+func TestLostFilesAreCorruption(t *testing.T) {
+	mem := vfs.NewMem()
+	m := newModel(12)
+	s := mustOpen(t, mem)
+	m.grow(t, s, 60)
+	if err := s.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s)
+	names, err := mem.List("data/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, name := range names {
+		table := strings.HasSuffix(name, ".sst")
+		if !table && !strings.HasPrefix(name, "MANIFEST") {
+			continue
+		}
+		for _, cut := range []bool{false, true} {
+			if cut && !table {
+				continue
+			}
+			tried++
+			fs := vfs.NewMem()
+			if _, err := vfs.Clone(mem, fs, "data", "data"); err != nil {
+				t.Fatal(err)
+			}
+			if err := fs.Remove("data/db/" + name); err != nil {
+				t.Fatal(err)
+			}
+			if cut {
+				f, err := fs.Create("data/db/"+name, vfs.WriteCategoryUnspecified)
+				if err == nil {
+					_, err = f.Write([]byte("half"))
+					err = errors.Join(err, f.Close())
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := Open("data", m.genesis, small(fs)); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s, cut short %v: %v, want %v", name, cut, err, ErrCorrupt)
+			}
+		}
+	}
+	if tried < 3 {
+		t.Fatalf("only %d losses were tried", tried)
 	}
 }
 

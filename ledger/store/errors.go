@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -61,6 +63,12 @@ func refuse(kind Kind, format string, args ...any) error {
 }
 
 func notFound(format string, args ...any) error { return refuse(ErrNotFound, format, args...) }
+
+// lacksFiles reports whether a database that is there could not be opened because files of it are missing or cut short,
+// for which Pebble has no kind of its own: of the second it gives no more than a sentence.
+func lacksFiles(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "object size mismatch")
+}
 
 // classify turns an error of Pebble or the file system into one of ours; what says what was being done.
 func (s *Store) classify(err error, what string) error {

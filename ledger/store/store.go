@@ -99,6 +99,9 @@ func (s *Store) open(opts Options) error {
 	}
 	if err != nil {
 		_ = lock.Close()
+		if desc != nil && desc.Exists && lacksFiles(err) {
+			return s.corrupt(err, "opening the database")
+		}
 		return s.classify(err, "opening the database")
 	}
 	s.lock = lock
