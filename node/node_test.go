@@ -151,7 +151,7 @@ func (c *cluster) transfer(i int, salt byte) crypto.Hash {
 
 func (c *cluster) wait(i int, id crypto.Hash) *api.Transaction {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	tx, err := c.backend(i).Wait(ctx, id)
 	if err != nil {
