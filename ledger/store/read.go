@@ -179,20 +179,25 @@ func (s *Store) RawTransaction(id crypto.Hash) ([]byte, Location, error) {
 	return payload[l.Tx], l, nil
 }
 
-// Receipt returns the receipt of the transaction with this id, and where it stands. Errors: ErrNotFound.
+// Receipt returns the receipt of the transaction with this id, and where it stands. It decodes none of the other
+// receipts of the block, of which there may be thousands. Errors: ErrNotFound.
 func (s *Store) Receipt(id crypto.Hash) (*ledger.Receipt, Location, error) {
 	l, err := s.Transaction(id)
 	if err != nil {
 		return nil, l, err
 	}
-	receipts, err := s.Receipts(l.Height)
+	raw, err := s.list(prefixReceipts, l.Height, "receipts")
 	if err != nil {
 		return nil, l, s.missing(err, l.Height)
 	}
-	if l.Tx >= len(receipts) {
+	if l.Tx >= len(raw) {
 		return nil, l, s.corrupt(nil, "block %d has no receipt %d", l.Height, l.Tx)
 	}
-	return &receipts[l.Tx], l, nil
+	receipt, err := ledger.DecodeReceipt(raw[l.Tx])
+	if err != nil {
+		return nil, l, s.corrupt(err, "reading receipt %d of block %d", l.Tx, l.Height)
+	}
+	return receipt, l, nil
 }
 
 func (s *Store) roots(r getter, h quorum.Height) (blockRoots, error) {
