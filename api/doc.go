@@ -21,8 +21,8 @@
 //
 // # When is a capture findable
 //
-// A capture job says success only when all its transactions are final and the index of this node has reached the
-// last of their blocks. On another node pass the job's height as Waybill-Min-Height (or minHeight): that node then answers
+// A capture job ends with success (success is true and running is not) only when all its transactions are final and the
+// index of this node has reached the last of their blocks. While it runs, success means no error so far, as in EPCIS. On another node pass the job's height as Waybill-Min-Height (or minHeight): that node then answers
 // when its own index is there, or 503 when it is not in time. Job ids are derived from transaction ids: posting the same
 // signed transactions again, to any node, is the same job.
 //

@@ -2,6 +2,7 @@ package wallet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,6 +39,9 @@ func (s *Signer) As(author crypto.Address) *Signer { return &Signer{wallet: s.wa
 func (s *Signer) SignCapture(ctx context.Context, events []*epcis.Event, mode ledger.CaptureMode, at api.ChainPoint) ([][]byte, error) {
 	b := Builder{Author: s.author, At: at}
 	bodies, err := b.Capture(events, mode)
+	if errors.Is(err, ErrTooLarge) {
+		return nil, fmt.Errorf("%w: %w", api.ErrTooLarge, err) // so that a node answers 413, not 500
+	}
 	if err != nil {
 		return nil, err
 	}
