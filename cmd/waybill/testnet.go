@@ -32,7 +32,7 @@ func (sh *shell) testnetCommand() *cli.Command {
 	dir := func() cli.Flag {
 		return &cli.StringFlag{Name: "dir", Value: defaultTestnet, Usage: "`FOLDER` of the network"}
 	}
-	force := &cli.BoolFlag{Name: "even-validator", Usage: "wipe a validator too, although it then forgets what it signed"}
+	force := &cli.BoolFlag{Name: "even-validator", Usage: "wipe a validator too, although it then forgets what it signed: once the network has made blocks with its votes it will not vote again"}
 	one := func(name, usage, example string, action cli.ActionFunc, more ...cli.Flag) *cli.Command {
 		return &cli.Command{
 			Name: name, ArgsUsage: "NUMBER", Usage: usage, Description: "  " + example,
@@ -334,7 +334,7 @@ func (sh *shell) testnetWipe(c *cli.Context) error {
 	}
 	err = network.WipeNode(i, c.Bool("even-validator"))
 	if errors.Is(err, local.ErrUnsafe) {
-		return fail(exitSafety, "%w. If nothing else signs with its key, add --even-validator", err)
+		return fail(exitSafety, "%w. To wipe it all the same, knowing that it will stop when it meets its own old votes, add --even-validator", err)
 	}
 	if err != nil {
 		return err
