@@ -123,6 +123,7 @@ func TestExpiry(t *testing.T) {
 		{"no window", 100, 0, 0, 0},
 		{"genesis block", 0, 1_000, 0, DefaultExpiry},
 		{"absurd height", math.MaxUint64 - 5, 1_000, 0, 0},
+		{"beyond the last height", math.MaxUint64 - 4, 1_000, 5, 0},
 		{"last height", math.MaxUint64 - 5, 1_000, 5, math.MaxUint64},
 	} {
 		b := builder(t, "farm")

@@ -310,6 +310,9 @@ func TestDraftFileIsStrict(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if _, err := ParseDraft([]byte(swap(`"version": 1`, `"version": 2`))); err == nil || !strings.Contains(err.Error(), "use a newer one") {
+		t.Errorf("a newer file does not say so: %v", err)
+	}
 	if _, err := ParseDraft(make([]byte, maxDraftSize+1)); !errors.Is(err, ErrDraft) {
 		t.Errorf("huge: %v", err)
 	}
