@@ -18,10 +18,11 @@ type AccountInfo struct {
 	Organisation *OrganisationInfo `json:"organisation,omitempty"`
 }
 
-// ReleaseInfo is money that becomes free at a height.
+// ReleaseInfo is unbonded money that becomes free when evidence about an epoch no longer counts.
 type ReleaseInfo struct {
-	Height quorum.Height `json:"height"`
-	Amount uint64        `json:"amount"`
+	Validator crypto.PublicKey `json:"validator"` // as it was registered
+	Epoch     quorum.Epoch     `json:"epoch"`
+	Amount    uint64           `json:"amount"`
 }
 
 // KeyInfo is a key that was added to an account.
@@ -67,18 +68,27 @@ type TenureInfo struct {
 
 // ValidatorInfo is a registered validator.
 type ValidatorInfo struct {
-	Key      crypto.PublicKey `json:"key"`
+	Key      crypto.PublicKey `json:"key"` // signs votes
+	PeerKey  crypto.PublicKey `json:"peerKey,omitzero"`
 	Name     string           `json:"name"`
 	Operator crypto.Address   `json:"operator"`
-	Stake    uint64           `json:"stake"`
+	Stake    uint64           `json:"stake"` // bonded with it now; its power follows when an epoch begins
+	Power    uint64           `json:"power"` // votes in this epoch; 0: it is not of the set
 	Since    quorum.Height    `json:"since"`
+
+	Jailed        bool  `json:"jailed,omitempty"` // for being down, until its operator says unjail
+	JailedUntilMs int64 `json:"jailedUntilMs,omitempty"`
+	Tombstoned    bool  `json:"tombstoned,omitempty"` // punished; never elected again
 }
 
-// ValidatorList is all registered validators with stake.
+// ValidatorList is the set of this epoch and all registered validators with stake.
 type ValidatorList struct {
-	Validators []ValidatorInfo `json:"validators"`
-	Total      uint64          `json:"total"` // stake
-	Height     quorum.Height   `json:"height"`
+	Validators   []ValidatorInfo `json:"validators"` // the set in the order of its indexes, then the others
+	Total        uint64          `json:"total"`      // stake
+	Power        uint64          `json:"power"`      // of the set
+	Epoch        uint64          `json:"epoch"`
+	AnchorHeight quorum.Height   `json:"anchorHeight"` // the block that the epoch begins after
+	Height       quorum.Height   `json:"height"`
 }
 
 func organisationInfo(o *ledger.Organisation) OrganisationInfo {
@@ -112,7 +122,7 @@ func (s *Server) getAccount(r *request) (*reply, error) {
 	if account != nil {
 		out.Balance, out.Bonded = account.Balance, account.Bonded
 		for _, u := range account.Unbonding {
-			out.Unbonding = append(out.Unbonding, ReleaseInfo{Height: u.Height, Amount: u.Amount})
+			out.Unbonding = append(out.Unbonding, ReleaseInfo{Validator: u.Validator, Epoch: u.Epoch, Amount: u.Amount})
 		}
 		for _, k := range account.Keys {
 			out.Keys = append(out.Keys, KeyInfo{Key: k.Key, From: k.From, Until: k.Until})
@@ -223,14 +233,40 @@ func isPrefix(s string) bool {
 func (s *Server) listValidators(*request) (*reply, error) {
 	view, height, release := s.cfg.State.Snapshot()
 	defer release()
-	list, err := ledger.ReadValidators(view)
+	epoch, err := ledger.CurrentEpoch(view)
 	if err != nil {
 		return nil, err
 	}
-	out := ValidatorList{Validators: []ValidatorInfo{}, Height: height}
-	for _, v := range list {
-		out.Validators = append(out.Validators, ValidatorInfo{Key: v.Key, Name: v.Name, Operator: v.Operator, Stake: v.Stake, Since: v.Since})
+	registered, err := ledger.ReadValidators(view)
+	if err != nil {
+		return nil, err
+	}
+	out := ValidatorList{
+		Validators: []ValidatorInfo{}, Height: height,
+		Epoch: uint64(epoch.Number), AnchorHeight: epoch.AnchorHeight, Power: uint64(epoch.Set.Total()),
+	}
+	seen := map[crypto.PublicKey]bool{}
+	add := func(v *ledger.Validator, power quorum.Power) {
+		seen[v.ID] = true
+		out.Validators = append(out.Validators, ValidatorInfo{
+			Key: v.Key, PeerKey: v.PeerKey, Name: v.Name, Operator: v.Operator, Stake: v.Stake, Power: uint64(power), Since: v.Since,
+			Jailed: v.Jailed, JailedUntilMs: v.JailedUntilMs, Tombstoned: v.Tombstoned,
+		})
 		out.Total += v.Stake
+	}
+	for _, member := range epoch.Set.Validators() {
+		v, err := ledger.ReadValidator(view, member.Key)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			add(v, member.Power)
+		}
+	}
+	for i := range registered {
+		if !seen[registered[i].ID] {
+			add(&registered[i], 0)
+		}
 	}
 	return &reply{json: out}, nil
 }

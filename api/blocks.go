@@ -43,7 +43,7 @@ type HeaderInfo struct {
 	ParentView       uint64        `json:"parentView"`
 	PayloadRoot      crypto.Hash   `json:"payloadRoot"`
 	Justification    crypto.Hash   `json:"justification"`
-	Evidence         crypto.Hash   `json:"evidence,omitzero"`
+	Closing          crypto.Hash   `json:"closing,omitzero"`
 	ValidatorSet     crypto.Hash   `json:"validatorSet"`
 	NextValidatorSet crypto.Hash   `json:"nextValidatorSet,omitzero"`
 	Params           crypto.Hash   `json:"params"`
@@ -80,7 +80,7 @@ func blockInfo(b *Block) (*BlockInfo, error) {
 	h := &b.Header
 	out := &BlockInfo{BlockSummary: blockSummary(h), HeaderBytes: h.Encode(), Transactions: []BlockTx{}, Header: HeaderInfo{
 		Version: h.Version, Genesis: h.Genesis, Parent: h.Parent, ParentView: uint64(h.ParentView), PayloadRoot: h.PayloadRoot,
-		Justification: h.Justification, Evidence: h.Evidence, ValidatorSet: h.ValidatorSet, NextValidatorSet: h.NextValidatorSet,
+		Justification: h.Justification, Closing: h.Closing, ValidatorSet: h.ValidatorSet, NextValidatorSet: h.NextValidatorSet,
 		Params: h.Params, ExecHeight: h.ExecHeight, StateRoot: h.ExecStateRoot, ReceiptsRoot: h.ExecReceiptsRoot, Flags: h.Flags,
 	}}
 	if b.Certificate != nil {

@@ -253,7 +253,7 @@ func TestClientReachesEveryRoute(t *testing.T) {
 	ctx := t.Context()
 	v := reflect.ValueOf(c)
 	arguments := map[string][]any{
-		"Capture": {[]byte("{}"), CaptureOptions{}}, "Block": {"latest"}, "Organisation": {"x"}, "Prefix": {"x"}, "Event": {"x"}, "CaptureJob": {"x"},
+		"Capture": {[]byte("{}"), CaptureOptions{}}, "Block": {"latest"}, "Epoch": {"latest"}, "Organisation": {"x"}, "Prefix": {"x"}, "Event": {"x"}, "CaptureJob": {"x"},
 		"Item": {"x", ItemOptions{}}, "CaptureEvent": {[]byte("{}")}, "Submit": {[]byte("x")},
 	}
 	for name, args := range arguments {

@@ -242,6 +242,18 @@ func (n *fakeNode) Block(ctx context.Context, height quorum.Height) (*Block, err
 	return &b, nil
 }
 
+// Epoch implements Chain: there is one.
+func (n *fakeNode) Epoch(ctx context.Context, epoch quorum.Epoch) (*Epoch, error) {
+	if err := n.hook(ctx, "Epoch"); err != nil {
+		return nil, err
+	}
+	if epoch != 0 {
+		return nil, ErrNotFound
+	}
+	set, err := n.genesis.ValidatorSet()
+	return &Epoch{Set: set, Anchor: n.blocks[0].Header}, err
+}
+
 // HeightOf implements Chain.
 func (n *fakeNode) HeightOf(ctx context.Context, block crypto.Hash) (quorum.Height, error) {
 	if err := n.hook(ctx, "HeightOf"); err != nil {

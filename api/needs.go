@@ -20,6 +20,8 @@ type Chain interface {
 	Block(ctx context.Context, height quorum.Height) (*Block, error)
 	// HeightOf finds a finalized block by its hash; ErrNotFound.
 	HeightOf(ctx context.Context, block crypto.Hash) (quorum.Height, error)
+	// Epoch returns how an epoch began; ErrNotFound for one that has not.
+	Epoch(ctx context.Context, epoch quorum.Epoch) (*Epoch, error)
 }
 
 // Block is a finalized block with what came of it.

@@ -82,7 +82,7 @@ func ownStatuses(rt route) []int {
 		"GET /epcis/v2/eventTypes/{value}":  {200, 404},
 		"GET /epcis/v2/epcs":                {501}, "GET /epcis/v2/bizSteps": {501}, "GET /epcis/v2/bizLocations": {501},
 		"GET /epcis/v2/readPoints": {501}, "GET /epcis/v2/dispositions": {501},
-		"GET /v1/blocks/{block}": {200, 404}, "POST /v1/transactions": {200, 202, 404, 422}, "GET /v1/transactions/{id}": {200, 404},
+		"GET /v1/blocks/{block}": {200, 404}, "GET /v1/epochs/{epoch}": {200, 404}, "POST /v1/transactions": {200, 202, 404, 422}, "GET /v1/transactions/{id}": {200, 404},
 		"GET /v1/items": {200, 404}, "GET /v1/items/{id...}": {200, 404}, "GET /v1/trace/back": {200, 404}, "GET /v1/trace/forward": {200, 404},
 		"GET /v1/organisations/{id}": {200, 404}, "GET /v1/prefixes/{prefix}": {200, 404},
 		"GET /healthz": {200, 503}, "GET /readyz": {200, 503},
@@ -288,7 +288,7 @@ func TestAnswersConform(t *testing.T) {
 	h.do("POST", "/v1/transactions?wait=final", string(refusedTx.Raw()), "Content-Type", mediaTransaction)
 	for _, target := range []string{
 		"GET /v1/status /v1/status", "GET /v1/genesis /v1/genesis", "GET /v1/peers /v1/peers", "GET /v1/blocks /v1/blocks",
-		"GET /v1/blocks/{block} /v1/blocks/1", "GET /v1/transactions/{id} /v1/transactions/" + job.Transactions[0].ID.String() + "?prove=true",
+		"GET /v1/blocks/{block} /v1/blocks/1", "GET /v1/epochs/{epoch} /v1/epochs/0", "GET /v1/transactions/{id} /v1/transactions/" + job.Transactions[0].ID.String() + "?prove=true",
 		"GET /v1/transactions/{id} /v1/transactions/" + refusedTx.ID().String(),
 		"GET /v1/items /v1/items?prove=true&id=" + bag1, "GET /v1/items/{id...} /v1/items/" + lot1 + "?custodian=" + farm,
 		"GET /v1/trace/back /v1/trace/back?item=" + bag1, "GET /v1/trace/forward /v1/trace/forward?item=" + lot1,

@@ -36,6 +36,7 @@ func table() []route {
 		{method: get, pattern: "/v1/peers", handle: (*Server).peers},
 		{method: get, pattern: "/v1/blocks", params: []string{"before", "limit"}, heavy: true, handle: (*Server).listBlocks},
 		{method: get, pattern: "/v1/blocks/{block}", handle: (*Server).getBlock},
+		{method: get, pattern: "/v1/epochs/{epoch}", handle: (*Server).getEpoch},
 		{method: post, pattern: "/v1/transactions", params: []string{"wait"}, body: []string{mediaTransaction}, handle: (*Server).postTransaction},
 		{method: get, pattern: "/v1/transactions/{id}", params: []string{"prove", "wait"}, handle: (*Server).getTransaction},
 		{method: get, pattern: "/v1/items", params: []string{"id", "prove", "limit", "custodian"}, heavy: true, reads: true, handle: (*Server).getItem},

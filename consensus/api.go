@@ -34,7 +34,7 @@ type Config struct {
 type Timing struct {
 	Base Duration // D before anything was measured: the bound assumed for one hop (50 on a LAN, 300 on a WAN)
 	Min  Duration // D is never below
-	Max  Duration // D is never above (10 000); a measured D stays below a quarter of it
+	Max  Duration // D is never above (3 000); a measured D stays below a quarter of it
 
 	MinBlockInterval Duration // a leader's block is at least this much later than its parent's time
 	MaxBlockInterval Duration // an idle chain makes an empty block when its last one is this old; 0 means never
@@ -43,9 +43,10 @@ type Timing struct {
 	StatusEvery Duration // how often an idle node tells its status (2 000)
 }
 
-// DefaultTiming returns the timing of a local network: D starts at 50 ms and is capped at 10 s.
+// DefaultTiming returns the timing of a local network: D starts at 50 ms and is capped at 3 s, so that the longest view, three times that,
+// ends within 10 s of the end of any trouble.
 func DefaultTiming() Timing {
-	return Timing{Base: 50, Min: 20, Max: 10_000, MinBlockInterval: 50, MaxBlockInterval: 0, Precision: 500, StatusEvery: 2_000}
+	return Timing{Base: 50, Min: 20, Max: 3_000, MinBlockInterval: 50, MaxBlockInterval: 0, Precision: 500, StatusEvery: 2_000}
 }
 
 // Recovered is what a node found on its disk. The zero value starts at the anchor. Order within the lists does not
@@ -56,7 +57,7 @@ type Recovered struct {
 
 	Votes        []quorum.VerifiedVote        // own votes from the journal, of this epoch
 	OwnProposals []quorum.VerifiedProposal    // own proposals from the journal: sent again, never built again
-	Blocks       []quorum.VerifiedProposal    // proposals above the tip whose payload is stored; they are validated again
+	Blocks       []quorum.VerifiedProposal    // proposals above the tip whose payload is stored, and tails; they are validated again
 	Certificates []quorum.VerifiedCertificate // whatever survived of Output.Store
 
 	// Signed is the signer's own watermark when it keeps one apart from the journal. The machine takes the higher
@@ -67,9 +68,10 @@ type Recovered struct {
 // Tip is a finalized block the ledger stands on.
 type Tip struct {
 	Header      quorum.Header
-	Certificate quorum.VerifiedCertificate // a finalization of the block or of a descendant of it
+	Certificate quorum.VerifiedCertificate // a finalization of the block or of a descendant of it; of a tail with its header
 	// EmptyTail counts the blocks without transactions at the end of the chain, this one included; counting may stop
-	// at Config.ExecDelay, and an anchor counts as ExecDelay of them (nothing before it waits for a certified root).
+	// at Config.ExecDelay, and the genesis block counts as ExecDelay of them (nothing before it waits for a certified
+	// root). A closing block counts as none: the end of an epoch changes the state.
 	EmptyTail uint64
 }
 
@@ -161,8 +163,8 @@ type (
 	// Synced says that block sync has moved the ledger forward. The blocks up to Tip are not output again.
 	Synced struct{ Tip Tip }
 
-	// SignRefused says that the signer refused a vote of Output.Sign: it knows of a later one. The machine stays
-	// silent up to that view.
+	// SignRefused says that the signer refused a vote of Output.Sign: it knows of a later one. The machine asks for
+	// nothing of its step or before any more; after a refused notarize it still asks for the exit.
 	SignRefused struct{ Vote quorum.Vote }
 )
 
@@ -217,7 +219,8 @@ type Output struct {
 	// until Synced.
 	Sync *SyncRequest
 
-	// Finalized holds blocks in height order, each exactly once. All of them were answered BlockValid. They need no
+	// Finalized holds blocks in height order, each exactly once. A closing block is the last one ever: after it the
+	// machine is over. All of them were answered BlockValid. They need no
 	// sync to disk: a restart finds them again from the stored blocks and certificates.
 	Finalized []Final
 
@@ -257,9 +260,11 @@ type TimerRequest struct {
 
 // BuildRequest asks the node, leader of View, for a signed proposal.
 type BuildRequest struct {
-	Epoch         quorum.Epoch
-	View          quorum.View
-	Height        quorum.Height
+	Epoch  quorum.Epoch
+	View   quorum.View
+	Height quorum.Height // of a tail: that of the closing block
+	// Closing, when set, asks for a tail of this closing block instead of a block: see [BuildRequest.TailHeader].
+	Closing       crypto.Hash
 	Parent        crypto.Hash // known valid or final
 	ParentView    quorum.View
 	ParentHeight  quorum.Height
@@ -273,7 +278,19 @@ type BuildRequest struct {
 	Empty bool
 }
 
-// ValidateRequest asks for the verdict on one block.
+// TailHeader is the header of the tail that a request with Closing set asks for, made by validator proposer at timeMs.
+// [quorum.SignProposal] fills in the rest, with the request's Justification and no payload. A tail says nothing about
+// the ledger.
+func (b *BuildRequest) TailHeader(d quorum.Domain, proposer uint16, timeMs int64) quorum.Header {
+	return quorum.Header{
+		Version: quorum.HeaderVersion, Genesis: d.Genesis, Epoch: b.Epoch, View: b.View, Height: b.Height,
+		Parent: b.Parent, ParentView: b.ParentView, TimeMs: timeMs, Proposer: proposer,
+		ValidatorSet: d.Set.Hash(), Closing: b.Closing, Flags: quorum.FlagTail,
+	}
+}
+
+// ValidateRequest asks for the verdict on one block, or on a tail: of a tail there is nothing to judge but that the
+// proposal is stored, like any block's, by the time the vote is durable.
 type ValidateRequest struct {
 	View     quorum.View
 	Hash     crypto.Hash
@@ -295,12 +312,13 @@ type SyncRequest struct {
 	From        []int // validators that signed the finalization
 }
 
-// Final is a block that can never be undone.
+// Final is a block of the ledger that can never be undone; never a tail.
 type Final struct {
 	Header quorum.Header
 	Hash   crypto.Hash
 	// Certificate finalizes this block, or a descendant of it when the block has no finalization of its own:
-	// Certificate.Height >= Header.Height.
+	// Certificate.Height >= Header.Height. If what it finalizes is a tail, the tail's header is attached, and
+	// Certificate.Finalizes is the closing block.
 	Certificate quorum.VerifiedCertificate
 }
 

@@ -26,7 +26,7 @@ func (m *Machine) absorb(vc quorum.VerifiedCertificate) {
 		m.checkAgainstLedger(vc)
 		return
 	}
-	if c.Kind == quorum.KindFinalize && c.Height <= m.final.height {
+	if m.conflictsWithTip(c) {
 		m.stop(fmt.Sprintf("two blocks are final at height %d", c.Height), m.final.certificate, &vc)
 		return
 	}
@@ -40,17 +40,51 @@ func (m *Machine) absorb(vc quorum.VerifiedCertificate) {
 	}
 	slot := r.slot(c.Kind)
 	if *slot != nil {
+		r.learn(c)
 		return
 	}
-	*slot = &vc
-	m.out.Store = append(m.out.Store, vc)
+	bare := vc.WithoutTail()
+	*slot = &bare
 	m.certified(r, c)
+	r.learn(c)
+	if m.final.over {
+		return
+	}
+	m.out.Store = append(m.out.Store, vc)
 	switch {
 	case m.halt != nil:
 	case m.view <= c.View:
 		m.enter(c.View+1, &vc)
 	case c.Kind == quorum.KindFinalize:
 		m.hurry()
+	}
+}
+
+// conflictsWithTip reports whether a certificate of a view above the tip's cannot exist beside the tip. Above a closing
+// block only its tails can be final, at its height. A finalization there whose block is not known is no contradiction
+// yet; should its header come, it is looked at again.
+func (m *Machine) conflictsWithTip(c quorum.Certificate) bool {
+	if c.Kind != quorum.KindFinalize {
+		return false
+	}
+	if !m.final.over || c.Height != m.final.height {
+		return m.final.over || c.Height <= m.final.height
+	}
+	if c.Tail != nil {
+		return c.Tail.Closing != m.final.hash
+	}
+	r := m.find(c.View)
+	if r == nil || r.block.hash != c.Block || r.block.head() == nil {
+		return false
+	}
+	return r.block.head().Closing != m.final.hash
+}
+
+// learn keeps the header of a tail that came attached to its finalization: it shows the way to the closing block even
+// when nobody has the proposal any more.
+func (r *record) learn(c quorum.Certificate) {
+	if c.Tail != nil && r.block.hash == c.Block && r.block.header == nil {
+		r.block.learned = c.Tail
 	}
 }
 
@@ -61,7 +95,7 @@ func (m *Machine) certified(r *record, c quorum.Certificate) {
 		r.notarizedAt = m.now
 		m.sample(r)
 	case quorum.KindFinalize:
-		if c.View > m.top.View {
+		if c.View > m.top.View && !m.final.over {
 			m.top, m.topAt = c, m.now
 		}
 	default:
@@ -81,6 +115,15 @@ func (m *Machine) name(r *record, height quorum.Height, hash crypto.Hash) {
 		r.block = block{hash: hash, height: height}
 	}
 	r.block.certified = true
+	m.checkHeight(r, height)
+}
+
+// checkHeight halts on a certificate that gives a block another height than its header: no honest validator signs that.
+func (m *Machine) checkHeight(r *record, certified quorum.Height) {
+	if h := r.block.head(); h != nil && h.Height != certified {
+		m.stop(fmt.Sprintf("the block %s of view %d is certified for height %d and has height %d", r.block.hash.Short(), r.view, certified, h.Height),
+			r.certificate(), nil)
+	}
 }
 
 // contradiction returns the certificate of the view that cannot exist beside c; nil if there is none.

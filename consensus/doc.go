@@ -1,6 +1,7 @@
 // Package consensus is the Byzantine fault tolerant engine: stake-weighted Simplex, as a deterministic machine.
 //
-// It agrees on one chain of 32-byte values. What stands behind a value is the ledger's business. A [Machine] is fed one
+// It agrees on one chain of 32-byte values, for one epoch: one set of validators, from the block the epoch starts from to
+// the block that closes it. What stands behind a value is the ledger's business. A [Machine] is fed one
 // [Input] at a time and answers with an [Output], whose fields are effects in the order in which they must happen.
 // Nothing in here starts a goroutine, reads a clock, takes a lock, checks a signature, draws a random number or does
 // I/O: time comes in as an argument, and votes, certificates and proposals come in as types that only the verifier of
@@ -17,6 +18,10 @@
 //	X(v)    nullification: a quorum gave view v up
 //	F(v,h)  finalization: a quorum saw N(v,h) and had not given up; h and all below it are final
 //
+// The last block of an epoch is its closing block c; its header says so, and names the next validators. On c stand only
+// tails: headers without payload that name c, have its height, and never enter the ledger. They exist so that c can
+// become final when its own votes split: F of c, or F of any tail of it, makes c final, and the machine is over.
+//
 // A validator leaves a view by one exit: finalize or nullify, never both. D is the bound assumed on one hop; T_lead = 2D,
 // T_not = 3D and T_r = D/2 (within 100 ms and 2 s) are made of it. K is [Config].ExecDelay. tip is the last block output.
 //
@@ -32,16 +37,21 @@
 //	             arm T_lead and T_not, from when MinBlockInterval after the parent is over
 //	work         transactions wait here, or at validators of power B by their status;
 //	             or fewer than K empty blocks follow the last one with transactions (each state root gets certified);
-//	             or such a block is notarized but not final after 3D; or the last block is MaxBlockInterval old
+//	             or such a block is notarized but not final after 3D, or with a view given up since;
+//	             or the last block is MaxBlockInterval old;
+//	             or the parent is the closing block, or a tail, and so the epoch cannot rest before its end
 //	build        upon work, when leading, once per view, and never where a proposal of mine exists:
 //	             on the highest notarized block u, if X(w) is held for every w in (u, v) and the block is known valid
-//	             (where both N and X exist, the block is taken), with those certificates as justification
+//	             (where both N and X exist, the block is taken), with those certificates as justification;
+//	             on a closing block, or a tail of it, a tail of it
 //	send         upon the own block found valid, still in its view: send it to everyone
 //
 //	proposal     upon a proposal of the view's leader: take in the certificates inside it; keep the first of a view,
 //	             report the second; keep the block of an earlier view only if a certificate names it
 //	validate     upon a kept proposal, in its view or certified, whose parent is known valid or is the tip: ask for a
-//	             verdict; one block per view, and another only if a certificate names that instead
+//	             verdict; one block per view, and another only if a certificate names that instead. Invalid without
+//	             asking: a time not after the parent's; on a closing block or a tail, all but a tail that names the
+//	             same closing block; elsewhere, a tail
 //	notarize     upon "valid" in view v = current, received in time, nothing signed in v: sign notarize
 //	late         upon "valid" and N(v,h) in any view above the tip: the same, whatever its time, if the signer permits
 //	finalize     upon N(v,h), "valid", own notarize(v,h), and no exit from v: sign finalize, before entering v+1
@@ -54,13 +64,21 @@
 //	name         upon N(v,h) or F(v,h) for a block other than the leader's first: h replaces it, and is fetched
 //	finish       upon F(v,h): walk from h down to the tip; fetch what is missing (up to 16 blocks above the tip, else
 //	             ask for sync); output each block, lowest first, as soon as it is found valid; prune; D is small again
+//	end          upon F(v,t) for a tail t: the same from the closing block on, whose height tails have; it goes out with
+//	             the certificate of t and t's header, which together show it to anybody. Where t is known by that
+//	             header alone, its sender is over and may be gone: ask for sync, too
+//	over         upon output of the closing block, or sync to it: sign, build, judge and ask for nothing any more; tell
+//	             the status every StatusEvery; send who is below the closing block its finalization, once per T_r
 //	halt         upon certificates that cannot both exist (N and N', N and F', X and F in a view; two final blocks at
-//	             a height; a final block that does not descend from the tip), a final block found invalid here, or a
-//	             vote by my key that I did not make: report who signed both, and stop for good
+//	             a height, unless one is the closing block and the other its tail; a final block above the end of the
+//	             epoch; a final block that does not descend from the tip, or over parents that it must not have), a
+//	             final block found invalid here, or a vote by my key that I did not make: report who signed both, and
+//	             stop for good
 //
 //	repeat       every T_r, or StatusEvery when nobody can need anything: send the status, the own votes of the current
-//	             view, every own finalize above the tip, and, if I exited the view, the certificate that admitted me;
-//	             ask again for blocks and sync (from the ninth time in one view on, T_r doubles, up to 2 s)
+//	             view, and of views whose certificate somebody lacks, every own finalize above the tip, and, if I
+//	             exited the view, the certificate that admitted me; ask again for blocks and sync (from the ninth time
+//	             in one view on, T_r doubles, up to 2 s)
 //	repair       upon a status that is behind: send the one certificate that lifts that peer most, at most one per T_r
 //	ask          upon a status that is ahead: send mine, at most once per T_r
 //	evidence     upon two votes of a validator that no honest signer gives: report them, once
@@ -80,16 +98,34 @@
 // If two final blocks ever conflict, their certificates and justifications name more than a third of the power, each
 // by two signatures of its own.
 //
+// No two nodes start the next epoch from different blocks. They start from a final closing block, or from one under a
+// final tail. An honest validator notarizes a tail only on a parent it knows to be valid, and that is the closing block
+// which the tail names, or a tail that names the same; so by induction the named block is an ancestor of any notarized
+// tail, with nothing but its tails between. What is final in an epoch is one chain. Were two closing blocks final in
+// it, or under final tails, one would be below the other; but what stands on the lower one are its tails, and a closing
+// block is no tail. For the same reason no block of the ledger follows a closing block within the epoch.
+//
+// What is signed in the epoch after its end makes no difference: it can certify, at most, further tails of the same
+// block, which never enter the ledger. Votes of different epochs never count together, as the digest covers the epoch
+// and its validators. A certificate by a quorum of the old set for anything else, however late, is a fork of the old
+// epoch, and names more than a third of that set.
+//
 // A view ends for everyone: if any honest node holds N(v) or X(v), its status repair spreads it; if none does, nobody
 // signed finalize, and T_not makes all of them nullify. Then an honest leader's view follows, in which all are within
 // one hop of each other.
+//
+// An epoch ends for everyone: a closing block that is notarized and not final is work, so that views go on, each with a
+// tail on the highest notarized one; the first honest leader's view finalizes it. Who misses that is sent the one
+// certificate by those who are over, or, once they have gone on to the next epoch, learns from their status that the
+// epoch has ended, and gets the closing block from their ledgers: the node's block sync does that.
 //
 // # Recovery
 //
 // [New] takes what survived. The watermark is the highest own vote, the view the highest of own votes, own proposals and
 // (certificates + 1); stored blocks are validated again; own votes of the view and unfinished finalize votes are sent
 // again at once, and the timers run anew. An own proposal is sent again, never replaced. Certificates may all be lost:
-// the votes that made them are in journals, and are repeated.
+// the votes that made them are in journals, and are repeated. Tails are recovered like blocks. If the tip of the ledger
+// is a closing block, the machine is over from its start.
 //
 // # Deviations
 //
@@ -107,12 +143,16 @@
 //   - Evidence is no work by itself: it travels in transactions.
 //   - D is measured only in views that were not given up.
 //   - The timers need no jitter by chance: T_r differs by node and view.
+//   - A tail says nothing about the ledger: parameters and executed results in its header are zero.
+//   - The end of an epoch changes the state, so that its closing block counts as one with transactions: K empty blocks
+//     of the next epoch follow it.
 //
 // # Limits
 //
 // Votes are kept for views from current-64 to current+1 and for the last 16 views of the ledger; two per kind, validator
 // and view. One status per peer. One proposal per view, its payload only until the verdict. At most 2^14 views above the
-// tip have a record; the machine halts when the view to enter finds no room.
+// tip have a record; the machine halts when the view to enter finds no room. After the end of the epoch it enters no view
+// and keeps no further proposal.
 //
 // # Concurrency
 //

@@ -65,6 +65,12 @@ type tip struct {
 	timeMs      int64
 	emptyTail   uint64
 	certificate *quorum.VerifiedCertificate // nil at the anchor
+	over        bool                        // it is a closing block: the epoch has ended
+}
+
+// tipOf is the tip that a final block of the epoch makes.
+func tipOf(h *quorum.Header, hash crypto.Hash, emptyTail uint64, certificate *quorum.VerifiedCertificate) tip {
+	return tip{view: h.View, height: h.Height, hash: hash, timeMs: h.TimeMs, emptyTail: emptyTail, certificate: certificate, over: h.IsClosing()}
 }
 
 // peer is what is remembered about another validator: one status, whatever it sends.
@@ -142,6 +148,10 @@ func (m *Machine) absorbInput(in Input) {
 // demands.
 func (m *Machine) settle() {
 	m.finishChain()
+	if m.final.over {
+		m.rest()
+		return
+	}
 	for _, r := range m.openRecords() {
 		m.tryValidate(r)
 		m.tryNotarize(r)
@@ -156,6 +166,15 @@ func (m *Machine) settle() {
 	m.tryBuild(parent, known)
 	m.fetchNew()
 	m.scheduleRepeat()
+}
+
+// rest is all that remains when the epoch has ended: telling peers, by the status, and repairing those behind.
+func (m *Machine) rest() {
+	m.active, m.leadAt, m.notAt, m.workAt = false, 0, 0, 0
+	m.missing, m.behind = 0, false
+	if m.halt == nil {
+		m.scheduleRepeat()
+	}
 }
 
 // leader is the index of the validator that leads view v.
@@ -213,6 +232,7 @@ type Snapshot struct {
 	Active      bool          // the view's timers run: there is work
 	OpenViews   int           // views above the ledger's tip that it keeps a record of
 	PeerViews   []quorum.View // the view each validator last said it is in; 0 unknown
+	Over        bool          // a closing block is final: nothing will be signed, built or output any more
 	Halted      *Halt
 }
 
@@ -221,7 +241,7 @@ func (m *Machine) Snapshot() Snapshot {
 	s := Snapshot{
 		Epoch: m.cfg.Epoch, View: m.view, Leader: m.leader(m.view), EnteredAt: m.enteredAt,
 		FinalView: m.final.view, FinalHeight: m.final.height, FinalHash: m.final.hash,
-		Timeout: m.delay(), Active: m.active, OpenViews: len(m.openRecords()), Halted: m.halt,
+		Timeout: m.delay(), Active: m.active, OpenViews: len(m.openRecords()), Over: m.final.over, Halted: m.halt,
 	}
 	for _, p := range m.peers {
 		s.PeerViews = append(s.PeerViews, p.status.View)

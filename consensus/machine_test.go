@@ -248,8 +248,8 @@ func TestDelay(t *testing.T) {
 		t.Errorf("D is %d, above the cap", got)
 	}
 	m.top.View = 999
-	if got := m.delay(); got != 5_000 {
-		t.Errorf("after a finality D is %d, want 5000", got)
+	if got := m.delay(); got != m.cfg.Timing.Max {
+		t.Errorf("after a finality D is %d, above the cap", got)
 	}
 }
 

@@ -24,12 +24,13 @@ type faults struct {
 	partitions      int
 	cheats          int // validators that equivocate in all they do, from the least powerful up
 	skew            int // most milliseconds a clock is off
+	epoch           int // blocks in an epoch; 0 for one without end
 }
 
 const (
 	stormMs   = 12_000 // how long faults last
 	maxEvents = 2_000_000
-	quietMs   = 15_000 // how long after the heal everything has to be final
+	quietMs   = 20_000 // how long after the heal everything has to be final: two views of 9 s, their longest, and some
 	txCount   = 12
 	fastHop   = 4
 	diskSync  = 3
@@ -50,11 +51,22 @@ type network struct {
 	healed bool
 
 	chain    map[quorum.Height]crypto.Hash // agreed
-	signed   map[[2]uint64]*viewVotes      // of honest nodes, by node and view
-	proposed map[[2]uint64]crypto.Hash
+	signed   map[ballot]*viewVotes         // of honest nodes
+	proposed map[ballot]crypto.Hash
 	trace    hash.Hash64
 	failure  string
-	verbose  bool
+	garbage  *int // not nil: cheats propose on garbage only, and count it here
+
+	ended, byTail int // epochs that honest nodes saw the end of, and those by the finality of a tail
+
+	verbose bool
+}
+
+// ballot is one node's part in one view.
+type ballot struct {
+	node  int
+	epoch quorum.Epoch
+	view  quorum.View
 }
 
 // viewVotes is what one honest key signed in one view; compared by hand, not by the code under test.
@@ -87,9 +99,13 @@ func (e *events) Pop() any {
 func newNetwork(w *world, seed uint64, f faults) *network {
 	n := &network{
 		w: w, rng: rand.New(rand.NewPCG(seed, 1)), f: f, now: epochOfStory, timing: DefaultTiming(),
-		chain: map[quorum.Height]crypto.Hash{}, signed: map[[2]uint64]*viewVotes{}, proposed: map[[2]uint64]crypto.Hash{},
+		chain: map[quorum.Height]crypto.Hash{}, signed: map[ballot]*viewVotes{}, proposed: map[ballot]crypto.Hash{},
 	}
 	n.timing.MinBlockInterval = 10
+	if len(w.votes) > 1<<16 {
+		w.votes, w.proposals = map[quorum.Vote]quorum.VerifiedVote{}, map[proposalKey]quorum.VerifiedProposal{}
+	}
+	w.terms, w.epochLength = map[quorum.Epoch]term{}, quorum.Height(f.epoch)
 	for i := range w.keys {
 		node := &simNode{net: n, id: i, cheat: i >= len(w.keys)-f.cheats,
 			blocks: map[crypto.Hash]quorum.VerifiedProposal{}, durable: map[crypto.Hash]bool{}, pool: map[string]bool{}}
@@ -194,7 +210,7 @@ func (n *network) honest() []*simNode {
 // done reports whether every transaction is final on every honest node, with a certified state root.
 func (n *network) done() bool {
 	for _, node := range n.honest() {
-		if len(node.pool) > 0 || len(node.ledger) != len(n.chain) || node.emptyTail() < 2 {
+		if len(node.pool) > 0 || len(node.ledger) != len(n.chain) || node.emptyTail() < 2 || node.epoch != n.nodes[0].epoch {
 			return false
 		}
 	}
@@ -215,11 +231,11 @@ func (n *network) checkRest() {
 }
 
 func (n *network) describe() string {
-	s := ""
+	s := fmt.Sprintf("%d blocks", len(n.chain))
 	for _, node := range n.nodes {
 		v := node.machine.Snapshot()
-		s += fmt.Sprintf("\n  %s up=%v view=%d leader=%s final=%d/%d D=%d open=%d active=%v pool=%d tail=%d halted=%v missing=%d signed=%v",
-			letter(node.id), node.up, v.View, letter(v.Leader), v.FinalHeight, v.FinalView, v.Timeout, v.OpenViews, v.Active, len(node.pool), node.emptyTail(), v.Halted, node.machine.missing, node.machine.signed)
+		s += fmt.Sprintf("\n  %s up=%v epoch=%d over=%v view=%d leader=%s final=%d/%d D=%d open=%d active=%v pool=%d tail=%d halted=%v missing=%d signed=%v",
+			letter(node.id), node.up, v.Epoch, v.Over, v.View, letter(v.Leader), v.FinalHeight, v.FinalView, v.Timeout, v.OpenViews, v.Active, len(node.pool), node.emptyTail(), v.Halted, node.machine.missing, node.machine.signed)
 	}
 	return s
 }
@@ -236,6 +252,10 @@ var storms = []struct {
 	{"cheat", []quorum.Power{1, 1, 1, 1}, faults{delay: 20, drop: 0.1, cheats: 1, duplicate: 0.1}},
 	{"unequal cheats", []quorum.Power{5, 4, 4, 2, 2}, faults{delay: 20, drop: 0.1, cheats: 2, crashes: 4}},
 	{"everything", []quorum.Power{3, 3, 3, 2, 2, 2, 2}, faults{delay: 40, drop: 0.2, duplicate: 0.2, cheats: 2, crashes: 8, partitions: 3, skew: 200}},
+	{"epochs", []quorum.Power{1, 1, 1, 1}, faults{delay: 10, drop: 0.05, epoch: 4}},
+	{"epochs in loss", []quorum.Power{1, 1, 1, 1}, faults{delay: 30, drop: 0.3, duplicate: 0.3, crashes: 6, epoch: 3}},
+	{"epochs and cheats", []quorum.Power{5, 4, 4, 2, 2}, faults{delay: 20, drop: 0.1, cheats: 2, crashes: 4, epoch: 3}},
+	{"epochs in everything", []quorum.Power{3, 3, 3, 2, 2, 2, 2}, faults{delay: 40, drop: 0.2, duplicate: 0.2, cheats: 2, crashes: 8, partitions: 3, skew: 200, epoch: 3}},
 }
 
 // TestNetwork plays many storms of each kind: nobody forks, no honest key signs a slashable pair, nobody honest is
@@ -247,6 +267,7 @@ func TestNetwork(t *testing.T) {
 			t.Parallel()
 			w := newWorld(storm.powers, "")
 			w.domain.Checker = newQuickSigner(w)
+			ended, byTail := 0, 0
 			for seed := range uint64(seeds()) {
 				if only, err := strconv.ParseUint(os.Getenv("WAYBILL_SEED"), 10, 64); err == nil {
 					seed = only
@@ -256,6 +277,13 @@ func TestNetwork(t *testing.T) {
 				if n.run(); n.failure != "" {
 					t.Fatalf("seed %d: %s", seed, n.failure)
 				}
+				ended, byTail = ended+n.ended, byTail+n.byTail
+			}
+			if storm.f.epoch > 0 && ended < seeds() {
+				t.Errorf("%d epochs ended in %d storms", ended, seeds())
+			}
+			if storm.f.epoch > 0 {
+				t.Logf("%d ends of epochs at honest nodes, %d of them by a tail", ended, byTail)
 			}
 		})
 	}

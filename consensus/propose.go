@@ -24,7 +24,7 @@ func (m *Machine) proposalArrived(p quorum.VerifiedProposal) {
 	}
 	m.checkEquivocation(r, p)
 	m.voted(int(h.Proposer), h.View)
-	if r.view <= m.final.view || r.block.present() {
+	if r.view <= m.final.view || r.block.present() || m.final.over {
 		return
 	}
 	switch wanted := r.block.hash; {
@@ -65,8 +65,12 @@ func (m *Machine) checkEquivocation(r *record, p quorum.VerifiedProposal) {
 // take makes a proposal the block of its view.
 func (m *Machine) take(r *record, p quorum.VerifiedProposal) {
 	h := p.Header()
+	certified := r.block.height
 	r.block.hash, r.block.height, r.block.header, r.block.proposal = p.Hash(), h.Height, &h, &p
 	r.block.own = m.cfg.Self >= 0 && int(h.Proposer) == m.cfg.Self
+	if r.block.certified {
+		m.checkHeight(r, certified)
+	}
 }
 
 // tryValidate asks for the verdict on a block whose parent is known to be valid. Of the blocks of a view it is asked for
@@ -80,7 +84,7 @@ func (m *Machine) tryValidate(r *record) {
 	if !known {
 		return
 	}
-	if b.header.TimeMs <= p.timeMs || b.header.Height != p.height+1 {
+	if b.header.TimeMs <= p.timeMs || !follows(b.header, p.height, p.closing) {
 		m.refuse(r)
 		return
 	}
@@ -113,7 +117,7 @@ func (m *Machine) blockValid(v quorum.View, hash crypto.Hash) {
 	}
 	b := &r.block
 	b.verdict = valid
-	if b.own && v == m.view && r.exit == 0 {
+	if b.own && v == m.view && r.exit == 0 && !m.final.over {
 		m.send(Outgoing{To: Everyone, Proposal: b.proposal})
 	}
 	b.proposal = nil
@@ -130,7 +134,7 @@ func (m *Machine) blockInvalid(v quorum.View, hash crypto.Hash, reason string) {
 
 func (m *Machine) refuse(r *record) {
 	r.block.verdict = invalid
-	r.block.refusal = "its height or time does not follow its parent's"
+	r.block.refusal = "its height, its time, or its being a tail or not does not follow from its parent"
 	r.block.proposal = nil
 }
 
@@ -143,6 +147,7 @@ type parent struct {
 	emptyTail   uint64
 	certificate *quorum.VerifiedCertificate // nil only for the anchor
 	notarizedAt Time
+	closing     crypto.Hash // the closing block that a child must be a tail of; zero for ordinary children
 }
 
 func (m *Machine) tipAsParent() parent {
@@ -153,7 +158,7 @@ func (m *Machine) tipAsParent() parent {
 func (m *Machine) blockAsParent(r *record) parent {
 	b := &r.block
 	return parent{view: r.view, height: b.height, hash: b.hash, timeMs: b.header.TimeMs, emptyTail: b.emptyTail,
-		certificate: r.certificate(), notarizedAt: r.notarizedAt}
+		certificate: r.certificate(), notarizedAt: r.notarizedAt, closing: closingOf(b.header, b.hash)}
 }
 
 // bestParent finds what a proposal for the current view must build on: the highest notarized block, if every view
@@ -189,12 +194,16 @@ func (m *Machine) tryBuild(p parent, known bool) {
 		return
 	}
 	m.proposed = m.view
+	height := p.height
+	if p.closing.IsZero() {
+		height++
+	}
 	m.out.Build = &BuildRequest{
-		Epoch: m.cfg.Epoch, View: m.view, Height: p.height + 1,
+		Epoch: m.cfg.Epoch, View: m.view, Height: height, Closing: p.closing,
 		Parent: p.hash, ParentView: p.view, ParentHeight: p.height, ParentTimeMs: p.timeMs,
 		Justification: m.justification(p),
 		NotBefore:     Time(p.timeMs).Add(max(1, m.cfg.Timing.MinBlockInterval)),
-		Empty:         !m.pending && !m.peersHaveWork(),
+		Empty:         !p.closing.IsZero() || !m.pending && !m.peersHaveWork(),
 	}
 }
 
@@ -218,7 +227,7 @@ func (m *Machine) justification(p parent) quorum.Justification {
 func (m *Machine) proposalBuilt(p quorum.VerifiedProposal) {
 	h := p.Header()
 	r := m.current()
-	if h.View != m.view || !m.leading() || r.exit != 0 || r.block.present() || r.block.certified {
+	if m.final.over || h.View != m.view || !m.leading() || r.exit != 0 || r.block.present() || r.block.certified {
 		return
 	}
 	m.checkEquivocation(r, p)

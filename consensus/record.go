@@ -70,6 +70,7 @@ type block struct {
 	hash      crypto.Hash
 	height    quorum.Height
 	header    *quorum.Header           // nil until the proposal is here
+	learned   *quorum.Header           // of a tail: what came attached to its finalization, without the proposal
 	proposal  *quorum.VerifiedProposal // let go with the verdict: the node keeps the payload
 	verdict   verdict
 	refusal   string // why it is invalid
@@ -82,6 +83,14 @@ type block struct {
 
 // present reports whether the proposal was received.
 func (b *block) present() bool { return b.header != nil }
+
+// head is the header as far as it is known; nil if it is not.
+func (b *block) head() *quorum.Header {
+	if b.header != nil {
+		return b.header
+	}
+	return b.learned
+}
 
 // acceptable reports whether the leader has done its part in time, as far as is known.
 func (b *block) acceptable() bool { return b.present() && b.timely && b.verdict != invalid }
@@ -179,7 +188,7 @@ func (m *Machine) closeTallies() {
 }
 
 // votesCounted reports whether votes of view v are kept: from maxVoteViews below to one above the current view, and
-// not below the ledger's last evidenceViews.
+// not below the ledger's last evidenceViews; and those of the view whose certificate is missed most.
 func (m *Machine) votesCounted(v quorum.View) bool {
-	return v <= m.view+1 && v+maxVoteViews >= m.view && v+evidenceViews > m.final.view
+	return v <= m.view+1 && (v+maxVoteViews >= m.view || v == m.missing) && v+evidenceViews > m.final.view
 }

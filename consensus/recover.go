@@ -14,7 +14,10 @@ import (
 func New(cfg Config, rec Recovered) *Machine {
 	m := &Machine{cfg: cfg, n: cfg.Domain.Set.Len(), maxOpen: maxOpenViews, signed: rec.Signed}
 	m.peers = make([]peer, m.n)
-	m.final = tip{height: cfg.Anchor.Height, hash: cfg.Anchor.Hash, timeMs: cfg.Anchor.TimeMs, emptyTail: cfg.ExecDelay}
+	m.final = tip{height: cfg.Anchor.Height, hash: cfg.Anchor.Hash, timeMs: cfg.Anchor.TimeMs}
+	if cfg.Anchor.Height == 0 { // a closing block changed the state, and no header has its root yet
+		m.final.emptyTail = cfg.ExecDelay
+	}
 	m.view = 1
 	m.open(1)
 	m.recoverTip(rec.LastFinal)
@@ -35,7 +38,7 @@ func (m *Machine) recoverTip(t *Tip) {
 		return
 	}
 	h := t.Header
-	m.final = tip{view: h.View, height: h.Height, hash: h.Hash(), timeMs: h.TimeMs, emptyTail: t.EmptyTail, certificate: &t.Certificate}
+	m.final = tipOf(&h, h.Hash(), t.EmptyTail, &t.Certificate)
 	m.enter(max(m.view, h.View+1), nil)
 	m.prune()
 }
@@ -96,7 +99,9 @@ func (m *Machine) recoverVotes(votes []quorum.VerifiedVote) {
 		}
 		if r := m.open(v.View); r != nil {
 			m.remember(r, v)
-			m.voteArrived(verified)
+			if m.voteArrived(verified); !m.votesCounted(v.View) { // too old to count, but somebody may lack what it was part of
+				r.own = append(r.own, ownVote{vote: verified})
+			}
 		}
 	}
 }

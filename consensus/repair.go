@@ -27,9 +27,16 @@ func (m *Machine) statusArrived(from int, s Status) {
 
 // repairFor returns the one certificate that lifts a peer most: the highest finalization if it is above the peer's view,
 // else what admitted this node to its view, else the finalization alone, else the one it says it misses. A peer that is
-// one view behind only because its last vote was under way is left alone for T_r.
+// one view behind only because its last vote was under way is left alone for T_r. After the end of the epoch only one
+// thing lifts anybody: what made the closing block final.
 func (m *Machine) repairFor(s Status) *quorum.VerifiedCertificate {
 	final := m.topFinalization()
+	if m.final.over {
+		if s.FinalHeight < m.final.height && m.now >= m.topAt.Add(m.repeatTime()) {
+			return final
+		}
+		return nil
+	}
 	settled := m.now >= m.enteredAt.Add(m.repeatTime())
 	switch {
 	case s.View < m.view && (settled || s.View+1 < m.view):
@@ -48,7 +55,7 @@ func (m *Machine) repairFor(s Status) *quorum.VerifiedCertificate {
 // topFinalization is the finalization of the highest view; nil before the first.
 func (m *Machine) topFinalization() *quorum.VerifiedCertificate {
 	if r := m.find(m.topView()); r != nil && r.finalization != nil {
-		return r.finalization
+		return r.finalCertificate()
 	}
 	return m.final.certificate
 }
@@ -79,6 +86,10 @@ func (m *Machine) missed(v quorum.View) *quorum.VerifiedCertificate {
 // up, and in any case the status; and asks again for what was not answered.
 func (m *Machine) repeat() {
 	m.repeats++
+	if m.final.over {
+		m.send(Outgoing{To: Everyone})
+		return
+	}
 	m.send(Outgoing{To: Everyone, Votes: m.repeatVotes()})
 	if c := m.admitting(); c != nil && m.current().exit != 0 {
 		m.send(Outgoing{To: Everyone, Certificate: c})
@@ -96,7 +107,9 @@ func (m *Machine) repeat() {
 // could answer is not there, and will say so by its status when it is.
 func (m *Machine) scheduleRepeat() {
 	every := m.cfg.Timing.StatusEvery
-	if m.unsettled() || m.wanting() || m.missing > 0 || m.behindPeers() || every <= 0 {
+	if m.final.over {
+		every = max(every, maxRepeat)
+	} else if m.unsettled() || m.wanting() || m.missing > 0 || m.behindPeers() || every <= 0 {
 		every = m.repeatTime()
 		for range m.repeats - min(m.repeats, eagerRepeats) {
 			every = min(2*every, maxRepeat)

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,27 +21,35 @@ import (
 //	validators stake=(10,3,2,1) leaders=ABCD me=B   the cast; leaders of the first views; who the machine is
 //	start                                           the machine begins
 //	block b1 view=1 parent=genesis tx=1 time=100    write a block (nothing arrives yet); parent-cert=final, skip-by=(…)
+//	block c1 view=1 closing | block t1 view=2 parent=c1 tail=c1   a closing block, and a tail that names it
 //	proposal b1 | built b1 | valid b1 | invalid b1 reason=…
 //	vote notarize b1 from=(A,C) | vote finalize b1 from=(…) | vote nullify 1 from=(…)
 //	certificate notarize b1 [from=(…)] | finalize b1 | nullify 1
-//	status from=A view=3 final=1 [missing=2] [work]
+//	certificate finalize t1 with-header      (the tail's header travels with it)
+//	status from=A view=3 final=1 [height=1] [missing=2] [work]
 //	work on|off      wait 100      restart [lose=(votes,certificates,blocks,proposals)]     refuse …
-//	synced b5        snapshot      build-failed 1
+//	synced b5 [by=t1]       snapshot      build-failed 1
 //	rounds 20 from=(B,C,D)   these run the chain without the rest, up to this view
 //
 // The signer is part of the stage: it signs what the machine asks for at once, unless "signer off" has been said.
 func TestScenarios(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		s := &stage{t: t}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			s.t, s.print = t, &strings.Builder{}
-			s.run(d)
-			if s.print.Len() == 0 {
-				return "nothing\n"
-			}
-			return s.print.String()
+	paths, err := filepath.Glob("testdata/*.txt") // beside a corpus for fuzzing, if there is one
+	if err != nil || len(paths) < 30 {
+		t.Fatalf("%d stories, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			s := &stage{t: t}
+			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+				s.t, s.print = t, &strings.Builder{}
+				s.run(d)
+				if s.print.Len() == 0 {
+					return "nothing\n"
+				}
+				return s.print.String()
+			})
 		})
-	})
+	}
 }
 
 const epochOfStory Time = 1_000_000 // the clock when a story begins
@@ -92,7 +101,11 @@ func (s *stage) run(d *datadriven.TestData) {
 	case "vote":
 		s.votes(d)
 	case "certificate":
-		s.step(CertificateArrived{s.world.certificate(s.statement(d), s.actors(d, "from")...)})
+		c := s.world.certificate(s.statement(d), s.actors(d, "from")...)
+		if d.HasArg("with-header") {
+			c = c.WithTail(s.blocks[d.CmdArgs[1].Key].Header())
+		}
+		s.step(CertificateArrived{c})
 	case "status":
 		s.status(d)
 	case "work":
@@ -110,10 +123,7 @@ func (s *stage) run(d *datadriven.TestData) {
 	case "restart":
 		s.restart(d)
 	case "synced":
-		p := s.block(d)
-		v := p.Header().Statement()
-		v.Kind = quorum.KindFinalize
-		s.step(Synced{Tip{Header: p.Header(), Certificate: s.world.certificate(v, s.others()...), EmptyTail: 0}})
+		s.step(Synced{Tip{Header: s.block(d).Header(), Certificate: s.finality(d), EmptyTail: 0}})
 	case "snapshot":
 		s.snapshot()
 	case "rounds":
@@ -218,6 +228,13 @@ func (s *stage) writeBlock(d *datadriven.TestData) {
 	d.MaybeScanArgs(s.t, "time", &at)
 	d.MaybeScanArgs(s.t, "parent-cert", &cert)
 	h := quorum.Header{View: quorum.View(view), Height: 1, Parent: s.world.anchor.Hash, TimeMs: int64(epochOfStory) + int64(at)}
+	var closing string
+	if d.MaybeScanArgs(s.t, "tail", &closing); closing != "" {
+		h.Flags, h.Closing, tx = quorum.FlagTail, s.blocks[closing].Hash(), 0
+	}
+	if d.HasArg("closing") {
+		h.Flags, h.NextValidatorSet = quorum.FlagClosing, s.world.domain.Set.Hash()
+	}
 	var j quorum.Justification
 	if parent != "genesis" {
 		p, ok := s.blocks[parent]
@@ -225,6 +242,9 @@ func (s *stage) writeBlock(d *datadriven.TestData) {
 			s.t.Fatalf("%s: no block %q", d.Pos, parent)
 		}
 		h.Height, h.Parent, h.ParentView = p.Header().Height+1, p.Hash(), p.Header().View
+		if h.IsTail() {
+			h.Height = p.Header().Height
+		}
 		v := p.Header().Statement()
 		v.Kind = kinds[cert]
 		c := s.world.certificate(v, s.others()...).Certificate()
@@ -239,7 +259,30 @@ func (s *stage) writeBlock(d *datadriven.TestData) {
 	}
 	p := s.world.proposal(h, j, payload)
 	s.blocks[name], s.names[p.Hash()] = p, name
-	fmt.Fprintf(s.print, "%s: height %d, %d transactions, time +%d, by %s\n", name, h.Height, tx, at, letter(s.world.slate.Leader(h.View)))
+	fmt.Fprintf(s.print, "%s: %sheight %d, %d transactions, time +%d, by %s\n", name, kindOfBlock(h, closing), h.Height, tx, at, letter(s.world.slate.Leader(h.View)))
+}
+
+func kindOfBlock(h quorum.Header, closing string) string {
+	switch {
+	case h.IsClosing():
+		return "closing block, "
+	case h.IsTail():
+		return "tail of " + closing + ", "
+	}
+	return ""
+}
+
+// finality is the finalization of a block by the others, or, with by=t1, of that tail of it.
+func (s *stage) finality(d *datadriven.TestData) quorum.VerifiedCertificate {
+	p, tail := s.block(d), ""
+	if d.MaybeScanArgs(s.t, "by", &tail); tail != "" {
+		p = s.blocks[tail]
+	}
+	c := s.world.certificate(statementOf(p, quorum.KindFinalize), s.others()...)
+	if p.Header().IsTail() {
+		c = c.WithTail(p.Header())
+	}
+	return c
 }
 
 var kinds = map[string]quorum.VoteKind{
@@ -279,9 +322,12 @@ func (s *stage) status(d *datadriven.TestData) {
 	d.ScanArgs(s.t, "view", &view)
 	d.MaybeScanArgs(s.t, "final", &final)
 	d.MaybeScanArgs(s.t, "missing", &missing)
+	var height int
+	d.MaybeScanArgs(s.t, "height", &height)
 	for _, i := range s.actors(d, "from") {
 		s.step(StatusArrived{From: i, Status: Status{
-			View: quorum.View(view), FinalView: quorum.View(final), Missing: quorum.View(missing), HasWork: d.HasArg("work"),
+			View: quorum.View(view), FinalView: quorum.View(final), FinalHeight: quorum.Height(height),
+			Missing: quorum.View(missing), HasWork: d.HasArg("work"),
 		}})
 	}
 }
@@ -473,7 +519,9 @@ func (s *stage) describeSend(o Outgoing) {
 
 func (s *stage) describeBuild(b *BuildRequest) {
 	what := "block"
-	if b.Empty {
+	if !b.Closing.IsZero() {
+		what = "tail of " + s.name(b.Closing)
+	} else if b.Empty {
 		what = "empty block"
 	}
 	var skipped []string
@@ -499,6 +547,9 @@ func (s *stage) describeCertificate(c quorum.Certificate) string {
 	case quorum.KindNullify:
 		return fmt.Sprintf("nullification of view %d", c.View)
 	case quorum.KindFinalize:
+		if c.Tail != nil {
+			return fmt.Sprintf("finalization of %s (view %d), which ends the epoch at %s", s.name(c.Block), c.View, s.name(c.Finalizes()))
+		}
 		return fmt.Sprintf("finalization of %s (view %d)", s.name(c.Block), c.View)
 	}
 	return fmt.Sprintf("notarization of %s (view %d)", s.name(c.Block), c.View)
@@ -513,8 +564,12 @@ func (s *stage) name(h crypto.Hash) string {
 
 func (s *stage) snapshot() {
 	v := s.machine.Snapshot()
-	fmt.Fprintf(s.print, "view %d led by %s, final height %d in view %d, D %d ms, open views %d, active %v\n",
-		v.View, letter(v.Leader), v.FinalHeight, v.FinalView, v.Timeout, v.OpenViews, v.Active)
+	over := ""
+	if v.Over {
+		over = ", over"
+	}
+	fmt.Fprintf(s.print, "view %d led by %s, final height %d in view %d, D %d ms, open views %d, active %v%s\n",
+		v.View, letter(v.Leader), v.FinalHeight, v.FinalView, v.Timeout, v.OpenViews, v.Active, over)
 }
 
 func letters(list []int) string {

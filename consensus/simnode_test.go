@@ -23,6 +23,8 @@ type simNode struct {
 	valid   map[crypto.Hash]bool
 	pool    map[string]bool
 	synced  Time // when the journal's last record is durable
+	epoch   quorum.Epoch
+	told    map[int]Time // when a node in an earlier epoch was last told of ours
 
 	// disk
 	votes        []quorum.VerifiedVote
@@ -55,7 +57,7 @@ func (s *simNode) crash() {
 	rng := s.net.rng
 	s.certificates = slices.DeleteFunc(s.certificates, func(quorum.VerifiedCertificate) bool { return rng.IntN(2) == 0 })
 	for range rng.IntN(4) {
-		if len(s.ledger) > 0 {
+		if len(s.ledger) > int(s.anchor().Height) { // the end of an epoch is durable before anything of the next is signed
 			s.ledger = s.ledger[:len(s.ledger)-1]
 		}
 	}
@@ -80,10 +82,7 @@ func (s *simNode) boot() {
 		return
 	}
 	s.up = true
-	s.timers, s.valid = map[TimerID]Time{}, map[crypto.Hash]bool{}
-	cfg := s.net.w.config(s.id)
-	cfg.Timing = s.net.timing
-	s.machine = New(cfg, s.recover())
+	s.startMachine()
 	s.step(Start{})
 	for i := range txCount { // the pool is refilled by clients
 		tx := fmt.Sprintf("tx-%d", i)
@@ -95,6 +94,62 @@ func (s *simNode) boot() {
 	s.step(WorkChanged{Pending: len(s.pool) > 0})
 }
 
+// anchor is that of the node's epoch.
+func (s *simNode) anchor() quorum.Anchor { return s.net.w.term(s.epoch).anchor }
+
+// startMachine makes the machine of the epoch that the ledger is in.
+func (s *simNode) startMachine() {
+	s.timers, s.valid, s.told = map[TimerID]Time{}, map[crypto.Hash]bool{}, map[int]Time{}
+	s.epoch = 0
+	for _, f := range s.ledger {
+		if f.Header.IsClosing() {
+			s.epoch = f.Header.Epoch + 1
+		}
+	}
+	cfg := s.net.w.configOf(s.epoch, s.id)
+	cfg.Timing = s.net.timing
+	s.machine = New(cfg, s.recover())
+}
+
+// nextEpoch is what a node does some time after its machine is over: a new machine, and away with the tails of the old.
+func (s *simNode) nextEpoch() {
+	s.net.w.endEpoch(s.ledger[len(s.ledger)-1].Header)
+	for h, p := range s.blocks {
+		if p.Header().IsTail() && p.Header().Epoch == s.epoch {
+			delete(s.blocks, h)
+		}
+	}
+	s.life++ // whatever the old machine waits for is lost
+	s.startMachine()
+	s.step(Start{})
+	s.step(WorkChanged{Pending: len(s.pool) > 0})
+}
+
+// checkOver demands that a machine whose epoch has ended wants nothing any more, and goes on to the next epoch.
+func (s *simNode) checkOver(wasOver bool, out *Output) {
+	over := s.machine.Snapshot().Over
+	if !over {
+		return
+	}
+	wants := len(out.Sign) + len(out.Validate) + len(out.Fetch) + len(out.Finalized) + len(out.Store)
+	if wasOver && (wants > 0 || out.Build != nil || out.Sync != nil) {
+		s.net.fail("%s is over and still wants %+v", letter(s.id), out)
+	}
+	if !wasOver {
+		last := s.ledger[len(s.ledger)-1]
+		if !last.Header.IsClosing() || last.Certificate.Certificate().Height == last.Header.Height && last.Certificate.Certificate().Finalizes() != last.Hash {
+			s.net.fail("%s is over with block %d and a certificate of view %d", letter(s.id), last.Header.Height, last.Certificate.Certificate().View)
+		}
+		if !s.cheat {
+			s.net.ended++
+			if last.Certificate.Certificate().Tail != nil {
+				s.net.byTail++
+			}
+		}
+		s.later(s.net.rng.IntN(200), s.nextEpoch)
+	}
+}
+
 func (s *simNode) recover() Recovered {
 	rec := Recovered{Votes: slices.Clone(s.votes), OwnProposals: slices.Clone(s.own), Certificates: slices.Clone(s.certificates)}
 	s.net.rng.Shuffle(len(rec.Votes), func(i, j int) { rec.Votes[i], rec.Votes[j] = rec.Votes[j], rec.Votes[i] })
@@ -103,7 +158,7 @@ func (s *simNode) recover() Recovered {
 			rec.Blocks = append(rec.Blocks, s.blocks[h])
 		}
 	}
-	if len(s.ledger) > 0 {
+	if len(s.ledger) > int(s.anchor().Height) {
 		last := s.ledger[len(s.ledger)-1]
 		rec.LastFinal = &Tip{Header: last.Header, Certificate: last.Certificate, EmptyTail: s.emptyTail()}
 	}
@@ -116,7 +171,7 @@ func (s *simNode) recover() Recovered {
 func (s *simNode) maxCheatView() quorum.View {
 	var v quorum.View
 	for _, node := range s.net.nodes {
-		if node.machine != nil {
+		if node.machine != nil && node.epoch == s.epoch {
 			v = max(v, node.machine.view)
 		}
 	}
@@ -126,7 +181,7 @@ func (s *simNode) maxCheatView() quorum.View {
 func (s *simNode) emptyTail() uint64 {
 	tail := uint64(0)
 	for i := len(s.ledger) - 1; i >= 0; i-- {
-		if s.ledger[i].Header.TxCount > 0 {
+		if s.ledger[i].Header.TxCount > 0 || s.ledger[i].Header.IsClosing() {
 			return tail
 		}
 		tail++
@@ -138,9 +193,13 @@ func (s *simNode) step(in Input) {
 	if !s.up || s.net.failure != "" {
 		return
 	}
-	out := s.machine.Step(s.net.now.Add(s.skew), in)
+	machine, wasOver := s.machine, s.machine.Snapshot().Over
+	out := machine.Step(s.net.now.Add(s.skew), in)
 	s.net.traceOutput(s.id, &out)
 	s.perform(out)
+	if s.up && s.machine == machine {
+		s.checkOver(wasOver, &out)
+	}
 }
 
 func (n *network) traceOutput(id int, out *Output) {
@@ -277,7 +336,7 @@ func (s *simNode) sign(v quorum.Vote) {
 
 // record notes what an honest key signs, and fails on any pair that proves an offence.
 func (n *network) record(v quorum.Vote) bool {
-	key := [2]uint64{uint64(v.Signer), uint64(v.View)}
+	key := ballot{int(v.Signer), v.Epoch, v.View}
 	known := n.signed[key]
 	if known == nil {
 		known = &viewVotes{}
@@ -312,7 +371,7 @@ func (s *simNode) cheatVotes(v quorum.Vote) {
 			continue
 		}
 		to := s.net.rng.IntN(len(s.net.nodes))
-		s.send(Outgoing{To: to, Votes: []quorum.VerifiedVote{s.net.w.vote(twin)}, Status: Status{View: v.View + 5, FinalView: v.View, Missing: 1, HasWork: true}})
+		s.send(Outgoing{To: to, Votes: []quorum.VerifiedVote{s.net.w.vote(twin)}, Status: Status{Epoch: v.Epoch, View: v.View + 5, FinalView: v.View, Missing: 1, HasWork: true}})
 	}
 }
 
@@ -345,6 +404,26 @@ func (s *simNode) receive(from int, o Outgoing) {
 		s.step(VotesArrived{o.Votes})
 	}
 	s.step(StatusArrived{From: from, Status: o.Status})
+	switch {
+	case !s.up:
+	case o.Status.Epoch < s.epoch && s.net.now >= s.told[from].Add(100):
+		s.told[from] = s.net.now
+		s.send(Outgoing{To: from, Status: s.machine.Status()})
+	case o.Status.Epoch > s.epoch:
+		s.syncEpoch(s.net.nodes[from])
+	}
+}
+
+// syncEpoch copies what another node's ledger has of the epoch, to its end: that node is in a later one.
+func (s *simNode) syncEpoch(from *simNode) {
+	s.later(2*s.net.soon()+20, func() {
+		for height := len(s.ledger) + 1; height <= len(from.ledger); height++ {
+			if f := from.ledger[height-1]; f.Header.IsClosing() {
+				s.copyLedger(from, height)
+				return
+			}
+		}
+	})
 }
 
 func (s *simNode) build(b *BuildRequest) {
@@ -355,8 +434,12 @@ func (s *simNode) build(b *BuildRequest) {
 	wait := max(0, int(b.NotBefore-s.net.now.Add(s.skew)))
 	s.later(wait+diskSync, func() {
 		at := max(b.NotBefore, s.net.now.Add(s.skew))
+		if s.cheat && s.net.garbage != nil {
+			s.tryGarbage(b, at)
+			return
+		}
 		p := s.net.w.answer(b, at, s.payload(b.Parent))
-		key := [2]uint64{uint64(s.id), uint64(b.View)}
+		key := ballot{s.id, b.Epoch, b.View}
 		if have, ok := s.net.proposed[key]; ok && have != p.Hash() && !s.cheat {
 			s.net.fail("honest %s proposed twice in view %d", letter(s.id), b.View)
 			return
@@ -366,7 +449,7 @@ func (s *simNode) build(b *BuildRequest) {
 		s.blocks[p.Hash()], s.durable[p.Hash()] = p, true
 		s.later(s.net.rng.IntN(3), func() { s.step(ProposalBuilt{p}) })
 		if s.cheat {
-			twin := s.net.w.answer(b, at, [][]byte{[]byte("twin")})
+			twin := s.twin(b, at)
 			s.blocks[twin.Hash()] = twin
 			for to := range s.net.nodes {
 				if s.net.rng.IntN(2) == 0 {
@@ -375,6 +458,23 @@ func (s *simNode) build(b *BuildRequest) {
 			}
 		}
 	})
+}
+
+// twin is another block than the one asked for; at the end of an epoch one of a wrong kind.
+func (s *simNode) twin(b *BuildRequest, at Time) quorum.VerifiedProposal {
+	h := headerFor(b, at)
+	switch {
+	case !b.Closing.IsZero():
+		h.Height++ // an ordinary child of a closing block or of a tail, or a tail that names another closing block
+		if s.net.rng.IntN(2) == 0 {
+			h = b.TailHeader(s.net.w.domain, 0, int64(at))
+			h.Closing[0] ^= 1
+			return s.net.w.proposal(h, b.Justification, nil)
+		}
+	case s.net.w.closes(b.Height) != (s.net.rng.IntN(4) == 0):
+		h.Flags, h.NextValidatorSet = quorum.FlagClosing, s.net.w.domain.Set.Hash()
+	}
+	return s.net.w.proposal(h, b.Justification, [][]byte{[]byte("twin")})
 }
 
 // payload takes what waits and is in no block below.
@@ -397,8 +497,8 @@ func (s *simNode) payload(parent crypto.Hash) [][]byte {
 // validate answers late at times, and checks that the parent was known to be valid when it was asked.
 func (s *simNode) validate(v ValidateRequest) {
 	h := v.Proposal.Header()
-	tip := s.net.w.anchor.Hash
-	if len(s.ledger) > 0 {
+	tip := s.anchor().Hash
+	if len(s.ledger) > int(s.anchor().Height) {
 		tip = s.ledger[len(s.ledger)-1].Hash
 	}
 	if !s.valid[h.Parent] && h.Parent != tip {
@@ -409,6 +509,10 @@ func (s *simNode) validate(v ValidateRequest) {
 		d += s.net.rng.IntN(500)
 	}
 	s.later(d, func() {
+		if !h.IsTail() && h.IsClosing() != s.net.w.closes(h.Height) {
+			s.step(BlockInvalid{v.View, v.Hash, "it closes the epoch when it must not, or does not when it must"})
+			return
+		}
 		s.valid[v.Hash] = true
 		s.blocks[v.Hash] = v.Proposal
 		s.step(BlockValid{v.View, v.Hash})
@@ -434,17 +538,23 @@ func (s *simNode) fetch(f FetchRequest) {
 func (s *simNode) catchUp(q SyncRequest) {
 	from := s.net.nodes[q.From[s.net.rng.IntN(len(q.From))]]
 	s.later(2*s.net.soon()+20, func() {
-		if !from.up || s.net.group[from.id] != s.net.group[s.id] || len(from.ledger) < int(q.Height) || len(s.ledger) >= int(q.Height) {
-			return
-		}
-		for _, f := range from.ledger[len(s.ledger):q.Height] {
-			s.blocks[f.Hash] = from.blocks[f.Hash]
-			s.ledger = append(s.ledger, f)
-			s.drop(f.Hash)
-		}
-		s.step(Synced{Tip{Header: s.ledger[q.Height-1].Header, Certificate: q.Certificate, EmptyTail: s.emptyTail()}})
-		s.step(WorkChanged{Pending: len(s.pool) > 0})
+		s.copyLedger(from, int(q.Height))
 	})
+}
+
+func (s *simNode) copyLedger(from *simNode, height int) {
+	if !from.up || s.net.group[from.id] != s.net.group[s.id] || len(from.ledger) < height || len(s.ledger) >= height {
+		return
+	}
+	for _, f := range from.ledger[len(s.ledger):height] {
+		s.agree(f)
+		s.blocks[f.Hash] = from.blocks[f.Hash]
+		s.ledger = append(s.ledger, f)
+		s.drop(f.Hash)
+	}
+	last := s.ledger[height-1]
+	s.step(Synced{Tip{Header: last.Header, Certificate: last.Certificate, EmptyTail: s.emptyTail()}})
+	s.step(WorkChanged{Pending: len(s.pool) > 0})
 }
 
 func (s *simNode) drop(hash crypto.Hash) {
@@ -453,23 +563,30 @@ func (s *simNode) drop(hash crypto.Hash) {
 	}
 }
 
+// agree checks an honest node's new block against everybody's.
+func (s *simNode) agree(f Final) {
+	if s.cheat {
+		return
+	}
+	height := f.Header.Height
+	if have, ok := s.net.chain[height]; ok && have != f.Hash {
+		s.net.fail("FORK at height %d: %s has %s, others %s", height, letter(s.id), f.Hash.Short(), have.Short())
+	}
+	s.net.chain[height] = f.Hash
+}
+
 // finalized checks agreement and order.
 func (s *simNode) finalized(f Final) {
 	height := f.Header.Height
 	if want := quorum.Height(len(s.ledger) + 1); height != want {
 		s.net.fail("%s was given final height %d, want %d", letter(s.id), height, want)
 	}
-	if have, ok := s.net.chain[height]; ok && have != f.Hash && !s.cheat {
-		s.net.fail("FORK at height %d: %s has %s, others %s", height, letter(s.id), f.Hash.Short(), have.Short())
-	}
+	s.agree(f)
 	if c := f.Certificate.Certificate(); c.Kind != quorum.KindFinalize || c.Height < height {
 		s.net.fail("%s was given a %s of height %d for height %d", letter(s.id), c.Kind, c.Height, height)
 	}
 	if _, ok := s.blocks[f.Hash]; !ok {
 		s.net.fail("%s was given a final block it does not hold", letter(s.id))
-	}
-	if !s.cheat {
-		s.net.chain[height] = f.Hash
 	}
 	s.ledger = append(s.ledger, f)
 	s.drop(f.Hash)

@@ -26,22 +26,17 @@ const (
 // samples holds the time from the start of a view's waiting to its notarization, about two hops, of the last views.
 type samples struct {
 	ring [sampleCount]Duration
-	n    int // ever added
+	n    int      // ever added
+	high Duration // 99th percentile by nearest rank; 0 without samples
 }
 
 func (s *samples) add(d Duration) {
 	s.ring[s.n%sampleCount] = d
 	s.n++
-}
-
-// high returns the 99th percentile by nearest rank; 0 without samples.
-func (s *samples) high() Duration {
 	n := min(s.n, sampleCount)
-	if n == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(s.ring[:n]))
-	return sorted[(99*n+99)/100-1]
+	sorted := s.ring
+	slices.Sort(sorted[:n])
+	s.high = sorted[(99*n+99)/100-1]
 }
 
 // base is D without growth: three quarters of the measured time, at least Min and at most Max/4. Until enough was
@@ -49,7 +44,7 @@ func (s *samples) high() Duration {
 // them up.
 func (m *Machine) base() Duration {
 	t := &m.cfg.Timing
-	d := min(m.samples.high()*3/4, t.Max/4)
+	d := min(m.samples.high*3/4, t.Max/4)
 	if m.samples.n < samplesNeeded {
 		d = max(d, t.Base)
 	}

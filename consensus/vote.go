@@ -120,9 +120,11 @@ func (m *Machine) tryFinalize(r *record) {
 	m.sign(r, quorum.Vote{Kind: quorum.KindFinalize, View: r.view, Height: b.height, Block: b.hash})
 }
 
-// signRefused takes back what was noted for a vote that does not exist, and stays silent in its view.
+// signRefused takes back what was noted for a vote that does not exist, and asks for nothing of its step or before any
+// more. A refused notarize leaves the exit open: the signer may have signed it already, in a record that this node lost,
+// and repeats it then; without it the others might wait for it for ever.
 func (m *Machine) signRefused(v quorum.Vote) {
-	if mark := (Watermark{v.View, StepExit}); m.signed.Less(mark) {
+	if mark := (Watermark{v.View, StepOf(v.Kind)}); m.signed.Less(mark) {
 		m.signed = mark
 	}
 	r := m.find(v.View)
@@ -138,19 +140,21 @@ func (m *Machine) signRefused(v quorum.Vote) {
 	}
 }
 
-// repeatVotes returns own votes that a peer may still need: all of the current view, and every finalize above the
-// ledger's tip. Votes sent within the last half T_r are left for the next time.
+// repeatVotes returns own votes that a peer may still need: all of the current view, and of views whose certificate this
+// node or a peer misses, and every finalize above the ledger's tip. Votes sent within the last half T_r are left for the
+// next time.
 //
 // The current view's are repeated whatever they are. A node can even be in a view that it signed finalize for:
 // certificates are not synced, and if the nodes that held the notarization all crashed, only the notarize votes in their
-// journals can make it again.
+// journals can make it again. So it is with a nullification that all who held it lost: nobody can propose over the view
+// until the nullify votes have made it again.
 func (m *Machine) repeatVotes() []quorum.VerifiedVote {
 	var votes []quorum.VerifiedVote
 	recent := m.repeatTime() / 2
 	for _, r := range slices.Backward(m.openRecords()) {
 		for i := range slices.Backward(r.own) {
 			own := &r.own[i]
-			if r.view != m.view && own.vote.Vote().Kind != quorum.KindFinalize {
+			if r.view != m.view && own.vote.Vote().Kind != quorum.KindFinalize && !m.isMissed(r) {
 				continue
 			}
 			if len(votes) == maxRepeatVotes || m.now < own.sentAt.Add(recent) {
@@ -162,6 +166,14 @@ func (m *Machine) repeatVotes() []quorum.VerifiedVote {
 	}
 	slices.Reverse(votes)
 	return votes
+}
+
+// isMissed reports whether this node or a peer says that it lacks the certificate of a view, and this node cannot give it.
+func (m *Machine) isMissed(r *record) bool {
+	if r.nullification != nil || r.certificate() != nil {
+		return false
+	}
+	return r.view == m.missing || slices.ContainsFunc(m.peers, func(p peer) bool { return p.known && p.status.Missing == r.view })
 }
 
 // unsettled reports whether peers may still need votes of this node.

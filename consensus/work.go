@@ -3,10 +3,11 @@ package consensus
 import "waybill/consensus/quorum"
 
 // work reports whether there is a reason to make a block now: transactions wait here, or at peers with the power of at
-// least one honest one; a state root is not certified; a finality is unfinished; or the last block is too old. Otherwise
+// least one honest one; a closing block is not final; a state root is not certified; a finality is unfinished; or the
+// last block is too old. Otherwise
 // later is when time alone will be a reason, 0 for never.
 func (m *Machine) work(p parent, known bool) (now bool, later Time) {
-	if m.pending || m.peersHaveWork() {
+	if m.pending || m.peersHaveWork() || known && !p.closing.IsZero() {
 		return true, 0
 	}
 	if !known {
@@ -16,6 +17,10 @@ func (m *Machine) work(p parent, known bool) (now bool, later Time) {
 		return true, 0
 	}
 	if m.unfinished(p) {
+		// Whoever gave a view up after that block has waited his 3D. Ours may be longer, and our view is his to end.
+		if m.view > p.view+1 {
+			return true, 0
+		}
 		later = p.notarizedAt.Add(3 * m.delay())
 	}
 	if i := m.cfg.Timing.MaxBlockInterval; i > 0 {

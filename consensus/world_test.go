@@ -16,8 +16,34 @@ type world struct {
 	domain    quorum.Domain
 	slate     *quorum.Slate
 	anchor    quorum.Anchor
+	terms     map[quorum.Epoch]term // of the epochs after the first, where there are any
 	votes     map[quorum.Vote]quorum.VerifiedVote
 	proposals map[proposalKey]quorum.VerifiedProposal
+
+	epochLength quorum.Height // blocks; 0 for an epoch without end
+}
+
+// term is what differs between epochs here: the set stays.
+type term struct {
+	slate  *quorum.Slate
+	anchor quorum.Anchor
+}
+
+// term of an epoch; the first one's is the world's own.
+func (w *world) term(e quorum.Epoch) term {
+	if t, ok := w.terms[e]; ok {
+		return t
+	}
+	return term{w.slate, w.anchor}
+}
+
+// endEpoch starts the epoch after the one that a closing block ends.
+func (w *world) endEpoch(h quorum.Header) {
+	if _, known := w.terms[h.Epoch+1]; known {
+		return
+	}
+	hash := h.Hash()
+	w.terms[h.Epoch+1] = term{quorum.NewSlate(w.domain.Set, hash), quorum.Anchor{Hash: hash, Height: h.Height, TimeMs: h.TimeMs}}
 }
 
 // proposalKey identifies a proposal by everything that goes into it.
@@ -71,8 +97,11 @@ func findSlate(set *quorum.Set, leaders string) *quorum.Slate {
 }
 
 // config is the configuration of validator self.
-func (w *world) config(self int) Config {
-	return Config{Domain: w.domain, Slate: w.slate, Anchor: w.anchor, Self: self, ExecDelay: 2, Timing: DefaultTiming()}
+func (w *world) config(self int) Config { return w.configOf(0, self) }
+
+func (w *world) configOf(e quorum.Epoch, self int) Config {
+	t := w.term(e)
+	return Config{Domain: w.domain, Epoch: e, Slate: t.slate, Anchor: t.anchor, Self: self, ExecDelay: 2, Timing: DefaultTiming()}
 }
 
 // vote signs v, with the key of its signer, and verifies it.
@@ -124,7 +153,8 @@ func (w *world) proposal(h quorum.Header, j quorum.Justification, payload [][]by
 		return known
 	}
 	h.Version, h.Genesis, h.ValidatorSet = quorum.HeaderVersion, w.domain.Genesis, w.domain.Set.Hash()
-	h.Proposer = uint16(w.slate.Leader(h.View))
+	t := w.term(h.Epoch)
+	h.Proposer = uint16(t.slate.Leader(h.View))
 	p := quorum.Proposal{Header: h, Justification: j, Payload: payload}
 	if w.domain.Checker != nil {
 		p.Header.Justification, p.Header.PayloadRoot, p.Header.TxCount = j.Hash(), quorum.PayloadRoot(payload), uint32(len(payload))
@@ -135,7 +165,7 @@ func (w *world) proposal(h quorum.Header, j quorum.Justification, payload [][]by
 	} else {
 		p = quorum.SignProposal(w.domain, w.keys[h.Proposer], p)
 	}
-	verified, err := quorum.VerifyProposal(w.domain, w.slate, w.anchor, p)
+	verified, err := quorum.VerifyProposal(w.domain, t.slate, t.anchor, p)
 	if err != nil {
 		panic(err)
 	}
@@ -143,11 +173,26 @@ func (w *world) proposal(h quorum.Header, j quorum.Justification, payload [][]by
 	return verified
 }
 
-// answer builds the block that a build request asks for.
+// answer builds the block or tail that a build request asks for.
 func (w *world) answer(b *BuildRequest, at Time, payload [][]byte) quorum.VerifiedProposal {
-	return w.proposal(quorum.Header{
-		Epoch: b.Epoch, View: b.View, Height: b.Height, Parent: b.Parent, ParentView: b.ParentView, TimeMs: int64(at),
-	}, b.Justification, payload)
+	if !b.Closing.IsZero() {
+		return w.proposal(b.TailHeader(w.domain, 0, int64(at)), b.Justification, nil)
+	}
+	h := headerFor(b, at)
+	if w.closes(h.Height) {
+		h.Flags, h.NextValidatorSet = quorum.FlagClosing, w.domain.Set.Hash()
+	}
+	return w.proposal(h, b.Justification, payload)
+}
+
+// headerFor is that of an ordinary block.
+func headerFor(b *BuildRequest, at Time) quorum.Header {
+	return quorum.Header{Epoch: b.Epoch, View: b.View, Height: b.Height, Parent: b.Parent, ParentView: b.ParentView, TimeMs: int64(at)}
+}
+
+// closes is the rule of this world's ledger for the end of an epoch.
+func (w *world) closes(height quorum.Height) bool {
+	return w.epochLength > 0 && height%w.epochLength == 0
 }
 
 // quickSigner stands in for the curve, so that thousands of storms take seconds: a signature is a hash of public key and

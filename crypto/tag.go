@@ -23,6 +23,8 @@ const (
 
 	TagReceiptsChain Tag = "waybill/receipts/1" // chain of the receipts roots of all executed blocks
 
+	TagSnapshot Tag = "waybill/snapshot/1" // manifest of a snapshot of the state
+
 	TagAddress Tag = "waybill/address/1" // account address of a public key
 
 	TagMerkleRoot Tag = "waybill/merkleroot/1" // RFC 6962 tree head bound to its number of leaves

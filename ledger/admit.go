@@ -6,8 +6,9 @@ import (
 )
 
 // Precheck answers, without any cryptography, whether a transaction may be worth checking the signatures of: its
-// network, and that the keys which claim to have signed may sign for its author and sponsor at height. The error is a
-// [RuleError] of rule R1; any other error is the view's.
+// network, and that the keys which claim to have signed may sign for its author and sponsor at height. Of evidence it asks
+// whether it is about a member of the set of an epoch that still counts, and not punished yet. The error is a [RuleError] of
+// rule R1 or about evidence; any other error is the view's.
 func Precheck(v View, height quorum.Height, tx *Transaction) error {
 	return ask(v, height, func(b *blockRun) *Finding { return b.checkSigners(tx) })
 }
@@ -32,7 +33,12 @@ func ask(v View, height quorum.Height, question func(*blockRun) *Finding) error 
 	if err != nil {
 		return err
 	}
-	b := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: height}
+	epoch, err := must[epochRecord](v, []byte(keyEpoch))
+	if err != nil {
+		return err
+	}
+	// The time of the block to come is not known; that of the last hand-over is early enough to refuse nothing that counts.
+	b := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: height, timeMs: epoch.AnchorTimeMs, epoch: *epoch}
 	f := question(b)
 	if b.o.err != nil {
 		return b.o.err
@@ -45,6 +51,9 @@ func ask(v View, height quorum.Height, question func(*blockRun) *Finding) error 
 
 // admit asks everything of rule R1 and returns the fee.
 func admit(b *blockRun, tx *Transaction) (fee uint64, f *Finding) {
+	if tx.IsEvidence() {
+		return 0, b.checkEvidence(tx)
+	}
 	if f := b.checkSigners(tx); f != nil {
 		return 0, f
 	}
@@ -65,6 +74,9 @@ func admit(b *blockRun, tx *Transaction) (fee uint64, f *Finding) {
 // checkSigners asks whether the keys may sign. An account that is not on the ledger may do one thing: register as an
 // organisation with somebody else paying.
 func (b *blockRun) checkSigners(tx *Transaction) *Finding {
+	if tx.IsEvidence() {
+		return b.checkEvidence(tx)
+	}
 	if tx.Body.Genesis != b.genesis {
 		return refuse(CodeForeignNetwork, "/genesis", tx.Body.Genesis.String(), b.genesis.String())
 	}

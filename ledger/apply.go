@@ -32,6 +32,9 @@ func Apply(v View, b *Block) (*Update, error) {
 		up.Receipts[i] = r.Receipt
 		up.Events = appendEvents(up.Events, b.Header, i, vt.tx, &r.Receipt)
 	}
+	if b.Next != nil {
+		run.closeEpoch(&b.Header, b.Next)
+	}
 	run.remember(ids)
 	if up.Writes, err = run.o.writes(); err != nil {
 		return nil, fmt.Errorf("collecting the writes of block %d: %w", b.Header.Height, err)
@@ -49,7 +52,8 @@ type blockRun struct {
 	params  Params
 	genesis crypto.Hash
 	height  quorum.Height
-	timeMs  int64 // of the block
+	timeMs  int64       // of the block
+	epoch   epochRecord // of the block
 
 	holders map[string]holding // answers of prefixHolder, until a prefix changes
 }
@@ -63,10 +67,20 @@ func beginBlock(v View, b *Block) (*blockRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: b.Header.Height, timeMs: b.Header.TimeMs}
+	epoch, err := must[epochRecord](v, []byte(keyEpoch))
+	if err != nil {
+		return nil, err
+	}
+	run := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: b.Header.Height, timeMs: b.Header.TimeMs, epoch: *epoch}
+	if err := run.checkBlock(b); err != nil {
+		return nil, err
+	}
 	run.forgetHolders()
 	run.releaseUnbonded()
 	run.forget()
+	if err := run.countDuty(&b.Header); err != nil {
+		return nil, err
+	}
 	return run, run.o.err
 }
 
@@ -197,6 +211,12 @@ func (t *txRun) effects() *Finding {
 		return t.bond(p.Validator, p.Amount)
 	case *Unbond:
 		return t.unbond(p)
+	case *SubmitEvidence:
+		return t.punish(p)
+	case *Unjail:
+		return t.unjail(p)
+	case *RotateValidatorKey:
+		return t.rotateValidatorKey(p)
 	}
 	panic(fmt.Sprintf("ledger: no effects for %T", t.tx.payload))
 }

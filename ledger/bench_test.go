@@ -80,3 +80,17 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkNextSet elects the largest set there can be, from a state in memory.
+func BenchmarkNextSet(b *testing.B) {
+	stakes := make([]uint64, quorum.MaxValidators)
+	for i := range stakes {
+		stakes[i] = uint64(1_000 + i)
+	}
+	n := newNet(b, stakers(shortEpochs(), stakes...))
+	for b.Loop() {
+		if _, err := NextSet(n.view); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 type Block struct {
 	Header       quorum.Header
 	Transactions []VerifiedTransaction
+	Next         *quorum.Set // closing blocks: the set of the next epoch, which Header.NextValidatorSet names; else nil
 }
 
 // Write sets a state key to a value. A nil Value deletes.

@@ -185,9 +185,37 @@ func (p *RegisterValidator) check() error {
 	if err := checkKey("validator key", p.Key); err != nil {
 		return err
 	}
+	if err := checkPeerKey(p.PeerKey, p.Key); err != nil {
+		return err
+	}
 	return checkName(p.Name)
+}
+
+func checkPeerKey(peer, key crypto.PublicKey) error {
+	if peer == key {
+		return malformed(ErrPayload, "peer key %s is the validator key; a node needs another key towards its peers", peer)
+	}
+	return checkKey("peer key", peer)
 }
 
 func (p *Bond) check() error { return checkKey("validator key", p.Validator) }
 
 func (p *Unbond) check() error { return checkKey("validator key", p.Validator) }
+
+func (p *Unjail) check() error { return checkKey("validator key", p.Validator) }
+
+func (p *RotateValidatorKey) check() error {
+	if err := checkKey("present validator key", p.Old); err != nil {
+		return err
+	}
+	if err := checkKey("new validator key", p.New); err != nil {
+		return err
+	}
+	if p.Old == p.New {
+		return malformed(ErrPayload, "the new validator key is the present one, %s", p.New)
+	}
+	if p.NewPeerKey.IsZero() {
+		return nil
+	}
+	return checkPeerKey(p.NewPeerKey, p.New)
+}

@@ -126,6 +126,22 @@ const (
 	CodeTooManyVals     Code = 2107
 	CodeTooManyUnbonds  Code = 2108
 	CodeZeroAmount      Code = 2109
+	CodeTooManyHolders  Code = 2110
+	CodeTooManyOwn      Code = 2111
+	CodePeerKeyTaken    Code = 2112
+	CodeTombstoned      Code = 2113
+	CodeNotOperator     Code = 2114
+	CodeNotJailed       Code = 2115
+	CodeJailed          Code = 2116
+	CodeOldKey          Code = 2117
+
+	// Evidence. The first five leave nothing in the state, like those of R1.
+	CodeEvidenceFuture   Code = 2201
+	CodeEvidenceOld      Code = 2202
+	CodeEvidenceSet      Code = 2203
+	CodeEvidenceStranger Code = 2204
+	CodeEvidencePunished Code = 2205
+	CodeSlashed          Code = 2206 // a flag: what accepted evidence did
 )
 
 // codeInfo is the name of a code and its sentences; {0}, {1}… stand for the finding's arguments.
@@ -237,10 +253,25 @@ var codes = map[Code]codeInfo{
 	CodeValidatorExists: {"validator-exists", "validator key {0} is registered by {1}", "Use another key"},
 	CodeNoStake:         {"no-stake", "{0} has {1} bonded with {2} and asks for {3}", "Ask for less"},
 	CodeMinBond:         {"min-bond", "{0} would be below the smallest stake of {1}", "Bond more, or unbond everything"},
+	CodeTooManyHolders:  {"too-many-holders", "validator {0} has money of {1} accounts, which is the limit", "Bond with another validator"},
+	CodeTooManyOwn:      {"too-many-own", "{0} operates {1} validators, which is the limit", "Rotate the key of one, or use another account"},
+	CodePeerKeyTaken:    {"peer-key-taken", "peer key {0} is that of validator {1}", "Use the key of the new node"},
+	CodeTombstoned:      {"tombstoned", "{0} was punished at height {1} ({2} in epoch {3}) and is finished as an operator", "Nothing undoes this; unbond what is left"},
+	CodeNotOperator:     {"not-operator", "{0} does not operate validator {1} ({2} does)", "Have the operator do it"},
+	CodeNotJailed:       {"not-jailed", "validator {0} is not jailed", ""},
+	CodeJailed:          {"jailed", "validator {0} is jailed until {1t}, the block's time is {2t}", "Try again later"},
+	CodeOldKey:          {"old-key", "{0} is not the present key of the validator; {1} is", "Name the present key"},
 	CodeKeyNotSigned:    {"key-not-signed", "validator key {0} did not sign", "Sign with the validator key too"},
 	CodeTooManyVals:     {"too-many-validators", "the network takes at most {0} validators", "Wait until one leaves"},
 	CodeTooManyUnbonds:  {"too-many-unbonds", "at most {0} unbonds may be under way for one account", "Wait for one to be released"},
 	CodeZeroAmount:      {"zero-amount", "the amount is zero", "Name an amount"},
+
+	CodeEvidenceFuture:   {"evidence-future", "the evidence is about epoch {0}, this is epoch {1}", "Wait for that epoch"},
+	CodeEvidenceOld:      {"evidence-old", "the evidence is about epoch {0}, this is epoch {1}, and the time for it is over", ""},
+	CodeEvidenceSet:      {"evidence-set", "epoch {0} had the validator set {1}, not {2}", "Check which network and epoch the votes are of"},
+	CodeEvidenceStranger: {"evidence-stranger", "{0} was not validator {1} of epoch {2}", "Check the evidence"},
+	CodeEvidencePunished: {"evidence-punished", "operator {0} was punished at height {1} already, and nobody is twice", ""},
+	CodeSlashed:          {"slashed", "operator {0} signed a contradiction ({1} in epoch {2}, view {3}) and lost {4}, {5} millionths of what stood behind it", ""},
 }
 
 func (c Code) info() codeInfo {

@@ -42,4 +42,21 @@
 //   - The ownership of items is tracked; that of quantities is not.
 //   - An error declaration marks the event it names as declared and everything the event named as tainted. Effects
 //     are not undone; a compensating event is.
+//
+// # Stake
+//
+// The state knows the current epoch, its validators, and what each of them did as leader; [NextSet] says whom it elects
+// for the next one, and [Closes] when that begins. The closing block of an epoch pays rewards, jails who was down, and
+// hands over.
+//
+//   - What a validator did is read from headers: the proposer of a block delivered, the leaders of the views between it and
+//     its parent missed. Certificates say less: they hold no more signers than they need.
+//   - Evidence counts until Params.UnbondingEpochs further epochs and Params.UnbondingMs have passed since the epoch of the
+//     offence ended. Unbonded money is free at the same moment, counted from the last epoch in which it gave power. So as long
+//     as an offence can be reported, all power that stood behind it is covered by money that can be taken.
+//   - An operator is punished once, with all its validators, whatever keys they have by then, and is never elected again.
+//     The money of everybody who bonded with them loses the same share: a fixed one, and three times the power that others
+//     punished inside the window had; all of it, if with theirs the operator had a third. It is burned.
+//   - Money is moved between Balances, Bonded, Unbonding, FeePool, Reserve and Burned of [Supply], and never made or lost.
+//     All divisions round down, in favour of who is to pay.
 package ledger

@@ -15,6 +15,7 @@ const (
 	ErrEvent     FormKind = "bad event"
 	ErrSignature FormKind = "bad signature"
 	ErrGenesis   FormKind = "bad genesis"
+	ErrBlock     FormKind = "not the next block"
 	ErrState     FormKind = "corrupt state" // a state record that does not decode: the database is damaged
 )
 

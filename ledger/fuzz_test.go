@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"waybill/consensus/quorum"
 	"waybill/crypto"
 )
 
@@ -23,6 +24,7 @@ func FuzzDecodeTransaction(f *testing.F) {
 		}
 		f.Add(tx.Raw())
 	}
+	f.Add(newNet(f, stakers(shortEpochs(), 3_000, 3_000)).accuse(0, 0, quorum.DoubleVote).Raw())
 	f.Add([]byte{})
 	f.Add([]byte{0x82, 0x40, 0x80})
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -45,6 +47,9 @@ func FuzzDecodeTransaction(f *testing.F) {
 			t.Fatal("id is not the hash of the body")
 		}
 		VerifyTransactions([]*Transaction{tx})
+		if tx.IsEvidence() != (len(tx.Signatures) == 0) {
+			t.Fatal("unsigned and no evidence, or signed evidence")
+		}
 	})
 }
 
@@ -59,6 +64,9 @@ func FuzzPayload(f *testing.F) {
 		f.Add(uint16(p.Kind()), data[:len(data)-1])
 		f.Add(uint16(p.Kind()), append(data, 0))
 	}
+	evidence := newNet(f, stakers(shortEpochs(), 3_000, 3_000)).accuse(0, 0, quorum.ExitConflict)
+	f.Add(uint16(KindSubmitEvidence), evidence.Body.Payload)
+	f.Add(uint16(KindSubmitEvidence), evidence.Body.Payload[:len(evidence.Body.Payload)-1])
 	f.Fuzz(func(t *testing.T, kind uint16, data []byte) {
 		tx := &Transaction{Body: Body{Kind: Kind(kind), Payload: data}}
 		if err := tx.decodePayload(); err != nil {

@@ -18,6 +18,7 @@ type Genesis struct {
 	Accounts      []GenesisAccount      `json:"accounts"`
 	Registrars    []crypto.Address      `json:"registrars"`
 	Organisations []GenesisOrganisation `json:"organisations,omitempty"`
+	Reserve       uint64                `json:"reserve,omitempty"` // money that Params.EpochReward is paid from, smallest unit
 }
 
 // GenesisVersion is the only version of genesis documents so far.
@@ -27,10 +28,10 @@ const GenesisVersion = 1
 type GenesisValidator struct {
 	_        struct{}         `cbor:",toarray"`
 	Name     string           `json:"name"`
-	Key      crypto.PublicKey `json:"key"`      // signs votes
-	PeerKey  crypto.PublicKey `json:"peerKey"`  // identity of its node towards peers; never signs votes
-	Stake    uint64           `json:"stake"`    // smallest unit; the voting power
-	Operator crypto.Address   `json:"operator"` // account that owns the stake
+	Key      crypto.PublicKey `json:"key"`              // signs votes
+	PeerKey  crypto.PublicKey `json:"peerKey,omitzero"` // identity of its node towards peers; never signs votes; zero: none
+	Stake    uint64           `json:"stake"`            // smallest unit; the voting power
+	Operator crypto.Address   `json:"operator"`         // account that owns the stake
 }
 
 // GenesisAccount is an account with money from the start.
@@ -148,7 +149,10 @@ func (g *Genesis) checkMoney() error {
 	if len(g.Accounts) > maxGenesisAccounts {
 		return malformed(ErrGenesis, "%d accounts; at most %d", len(g.Accounts), maxGenesisAccounts)
 	}
-	total, seen := uint64(0), map[crypto.Address]bool{}
+	if g.Reserve > maxSupply {
+		return malformed(ErrGenesis, "reserve %d is more than %d", g.Reserve, uint64(maxSupply))
+	}
+	total, seen := g.Reserve, map[crypto.Address]bool{}
 	for i, a := range g.Accounts {
 		if a.Address.IsZero() || seen[a.Address] {
 			return malformed(ErrGenesis, "accounts/%d: address %s is zero or stands twice", i, a.Address)
@@ -171,8 +175,27 @@ func (g *Genesis) checkMoney() error {
 		}
 		total += v.Stake
 	}
-	_, err := g.ValidatorSet()
-	return err
+	if _, err := g.ValidatorSet(); err != nil {
+		return err
+	}
+	return g.checkPeerKeys()
+}
+
+func (g *Genesis) checkPeerKeys() error {
+	seen := map[crypto.PublicKey]bool{}
+	for _, v := range g.Validators {
+		seen[v.Key] = true
+	}
+	for i, v := range g.Validators {
+		if v.PeerKey.IsZero() {
+			continue
+		}
+		if seen[v.PeerKey] || !v.PeerKey.Valid() {
+			return malformed(ErrGenesis, "validators/%d: peer key %s is no point on the curve, that of another validator or a key that votes", i, v.PeerKey)
+		}
+		seen[v.PeerKey] = true
+	}
+	return nil
 }
 
 func (g *Genesis) checkRegistrars() error {

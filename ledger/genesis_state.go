@@ -41,7 +41,8 @@ func (g *Genesis) fund(b *blockRun) {
 	for _, a := range g.Registrars {
 		b.openAccount(a)
 	}
-	supply.Total = supply.Balances
+	supply.Reserve = g.Reserve
+	supply.Total = mustAdd(supply.Balances, g.Reserve)
 	put(b.o, []byte(keySupply), supply)
 }
 
@@ -55,8 +56,15 @@ func (g *Genesis) stake(b *blockRun) {
 	var list validatorList
 	for _, v := range g.Validators {
 		list.Keys = append(list.Keys, v.Key)
-		put(b.o, ValidatorKey(v.Key), Validator{Key: v.Key, Name: v.Name, Operator: v.Operator, Stake: v.Stake})
+		b.putValidator(Validator{ID: v.Key, Key: v.Key, PeerKey: v.PeerKey, Name: v.Name, Operator: v.Operator, Stake: v.Stake})
 		put(b.o, StakeKey(v.Key, v.Operator), v.Stake)
+		put(b.o, holdersKey(v.Key), holders{Accounts: []crypto.Address{v.Operator}})
+		own, _ := get[operatorRecord](b.o, operatorKey(v.Operator))
+		own.IDs = append(slices.Clip(own.IDs), v.Key)
+		put(b.o, operatorKey(v.Operator), own)
+		if !v.PeerKey.IsZero() {
+			put(b.o, peerOwnerKey(v.PeerKey), v.Key)
+		}
 		acct, _ := get[Account](b.o, AccountKey(v.Operator))
 		acct.Bonded = mustAdd(acct.Bonded, v.Stake)
 		put(b.o, AccountKey(v.Operator), acct)
@@ -66,6 +74,16 @@ func (g *Genesis) stake(b *blockRun) {
 		})
 	}
 	put(b.o, []byte(keyValidators), list)
+	g.beginEpoch(b)
+}
+
+func (g *Genesis) beginEpoch(b *blockRun) {
+	set, err := g.ValidatorSet()
+	if err != nil {
+		panic("ledger: state of an invalid genesis: " + err.Error())
+	}
+	put(b.o, setKey(set.Hash()), recordOf(set, 0))
+	put(b.o, []byte(keyEpoch), epochRecord{ValidatorSet: set.Hash(), AnchorTimeMs: g.TimeMs})
 }
 
 func (b *blockRun) foundOrganisation(o *GenesisOrganisation) {

@@ -109,7 +109,7 @@ func oneRecord() []any {
 	chain := Chain{Count: 2, Head: h, LastMs: testStart}
 	packed := []PackedAmount{{Lot: "urn:l", Unit: "KGM", Amount: Amount{Coefficient: 15, Exponent: -1}, Unmeasured: true}}
 	return []any{
-		&Account{Balance: 1, Bonded: 2, Unbonding: []Release{{Height: 3, Amount: 4}}, Keys: []AccountKeyRecord{{Key: k, From: 5, Until: 6}}},
+		&Account{Balance: 1, Bonded: 2, Unbonding: []Release{{Validator: k, Epoch: 3, Amount: 4}}, Keys: []AccountKeyRecord{{Key: k, From: 5, Until: 6}}},
 		&Organisation{Address: a, Name: "n", Roles: []string{"r"}, Parties: []string{"urn:p"}, Prefixes: []string{"9521321"}, Admitted: true, Since: 3},
 		&partyRecord{Organisation: a},
 		&Prefix{Digits: "9521321", Holders: []Tenure{{Holder: a, From: 1, Until: 2, ApprovedBy: a}}},
@@ -129,10 +129,19 @@ func oneRecord() []any {
 		&EventMark{Tx: h, Height: 1, DeclaredBy: h},
 		&Seen{Height: 1, OK: true},
 		&included{IDs: h[:]},
-		&releases{Accounts: a[:]},
-		&Validator{Key: k, Name: "v", Operator: a, Stake: 1, Since: 2},
+		&Validator{ID: k, Key: k, PeerKey: k, Name: "v", Operator: a, Stake: 1, Since: 2, Jailed: true, JailedUntilMs: 3, Tombstoned: true},
 		&validatorList{Keys: []crypto.PublicKey{k}},
-		&Supply{Total: 10, Balances: 1, Bonded: 2, Unbonding: 3, FeePool: 4},
+		&operatorRecord{IDs: []crypto.PublicKey{k}},
+		&holders{Accounts: []crypto.Address{a}},
+		&Tombstone{Validator: k, Offence: quorum.ExitConflict, Epoch: 1, View: 2, Evidence: h, Height: 3, TimeMs: 4, Ppm: 5, Taken: 6},
+		&slashLog{Entries: []slashEntry{{Epoch: 1, TimeMs: 2, SharePpm: 3}}},
+		&epochRecord{Number: 1, ValidatorSet: h, AnchorHeight: 2, AnchorHash: h, AnchorTimeMs: 3, Oldest: 4},
+		&pastEpoch{ValidatorSet: h, EndTimeMs: 1},
+		&setRecord{Members: []member{{Key: k, Power: 1, Operator: a}}, Last: 2},
+		&duty{Delivered: 1, Missed: 2},
+		&releaseQueue{First: 1, Next: 2},
+		&releaseEntry{Account: a, Validator: k, Epoch: 1},
+		&Supply{Total: 21, Balances: 1, Bonded: 2, Unbonding: 3, FeePool: 4, Reserve: 5, Burned: 6},
 	}
 }
 
@@ -145,6 +154,8 @@ func oneKey() [][]byte {
 		BalanceKey("urn:l", a, "KGM"), TransitKey("urn:l", "KGM"), ShipmentKey(h), AssociationKey("urn:d"), attachedKey("urn:p"),
 		MadeKey("urn:i", 1), UsedKey("urn:i", 1), LinkKey(h), EventKey(a, h), eventIDKey(a, "urn:e", false), eventIDKey(a, "urn:e", true),
 		SeenKey(h), includedKey(3), releaseKey(3), ValidatorKey(k), StakeKey(k, a),
+		rotatedKey(k), peerOwnerKey(k), holdersKey(k), operatorKey(a), TombstoneKey(a), pastEpochKey(3), setKey(h), dutyKey(3),
+		[]byte(keyEpoch), []byte(keyReleases), []byte(keySlashes),
 		[]byte(keyGenesis), []byte(keyParams), []byte(keySupply), []byte(keyValidators), []byte(keyRegistrars),
 	}
 }

@@ -124,16 +124,41 @@ func verified(t testing.TB, txs ...*Transaction) []VerifiedTransaction {
 
 func (n *testNet) nextBlock(txs ...*Transaction) *Block {
 	n.t.Helper()
+	e, err := must[epochRecord](n.view, []byte(keyEpoch))
+	if err != nil {
+		n.t.Fatal(err)
+	}
 	return &Block{
-		Header:       quorum.Header{Version: 1, Genesis: n.hash, Height: n.height + 1, TimeMs: n.timeMs + 60_000},
+		Header:       quorum.Header{Version: 1, Genesis: n.hash, Epoch: e.Number, Height: n.height + 1, TimeMs: n.timeMs + 60_000},
 		Transactions: verified(n.t, txs...),
 	}
+}
+
+// closes makes a block the last of its epoch. It hands over to whom the state before it elects.
+func (n *testNet) closes(b *Block) *Block {
+	n.t.Helper()
+	next, err := NextSet(n.view)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	b.Header.Flags, b.Header.NextValidatorSet, b.Next = quorum.FlagClosing, next.Hash(), next
+	return b
+}
+
+// close ends the epoch with a block.
+func (n *testNet) close(txs ...*Transaction) *Update {
+	n.t.Helper()
+	return n.keep(n.closes(n.nextBlock(txs...)))
 }
 
 // block executes one block a minute after the last, checks what must hold after every block, and keeps it.
 func (n *testNet) block(txs ...*Transaction) *Update {
 	n.t.Helper()
-	b := n.nextBlock(txs...)
+	return n.keep(n.nextBlock(txs...))
+}
+
+func (n *testNet) keep(b *Block) *Update {
+	n.t.Helper()
 	before := n.view.clone()
 	up, err := Apply(n.view, b)
 	if err != nil {
@@ -230,7 +255,10 @@ func checkMoney(t testing.TB, v mapView) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Supply{Total: balances + bonded + unbonding + s.FeePool, Balances: balances, Bonded: bonded, Unbonding: unbonding, FeePool: s.FeePool}
+	want := Supply{
+		Total: balances + bonded + unbonding + s.FeePool + s.Reserve + s.Burned, Balances: balances, Bonded: bonded, Unbonding: unbonding,
+		FeePool: s.FeePool, Reserve: s.Reserve, Burned: s.Burned,
+	}
 	if *s != want {
 		t.Fatalf("books say %+v, accounts add up to %+v", *s, want)
 	}

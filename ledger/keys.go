@@ -18,6 +18,9 @@ const (
 	keySupply     = "supply"     // Supply
 	keyValidators = "validators" // validatorList
 	keyRegistrars = "registrars" // uint64: how many genesis named
+	keyEpoch      = "epoch"      // epochRecord: the epoch that the next block is in
+	keyReleases   = "releases"   // releaseQueue
+	keySlashes    = "slashes"    // slashLog
 )
 
 func key(space string, parts ...string) []byte {
@@ -127,16 +130,40 @@ func SeenKey(tx crypto.Hash) []byte { return key("seen", string(tx[:])) }
 // includedKey is where the ids of a block's transactions are, until they are forgotten.
 func includedKey(h quorum.Height) []byte { return key("included", ordinal(uint64(h))) }
 
-// releaseKey is where the accounts are whose unbonded money is released at a height.
-func releaseKey(h quorum.Height) []byte { return key("release", ordinal(uint64(h))) }
+// releaseKey is where the n-th entry of the queue of releases is.
+func releaseKey(n uint64) []byte { return key("release", ordinal(n)) }
 
-// ValidatorKey is the state key of a [Validator].
-func ValidatorKey(k crypto.PublicKey) []byte { return key("val", string(k[:])) }
+// ValidatorKey is the state key of a [Validator]; id is the key it was registered with.
+func ValidatorKey(id crypto.PublicKey) []byte { return key("val", string(id[:])) }
 
-// StakeKey is the state key of what an account has bonded with a validator (uint64).
-func StakeKey(k crypto.PublicKey, owner crypto.Address) []byte {
-	return key("stake", string(k[:])+string(owner[:]))
+// rotatedKey is where the id of the validator is that a later key belongs to.
+func rotatedKey(k crypto.PublicKey) []byte { return key("valkey", string(k[:])) }
+
+// peerOwnerKey is where the id of the validator is whose node shows a key to its peers.
+func peerOwnerKey(k crypto.PublicKey) []byte { return key("valpeer", string(k[:])) }
+
+// StakeKey is the state key of what an account has bonded with a validator (uint64); id as in ValidatorKey.
+func StakeKey(id crypto.PublicKey, owner crypto.Address) []byte {
+	return key("stake", string(id[:])+string(owner[:]))
 }
+
+// holdersKey is where the accounts are that have money bonded with a validator or unbonding from it.
+func holdersKey(id crypto.PublicKey) []byte { return key("holders", string(id[:])) }
+
+// operatorKey is where the ids of an operator's validators are.
+func operatorKey(a crypto.Address) []byte { return key("operator", string(a[:])) }
+
+// TombstoneKey is the state key of the [Tombstone] of an operator.
+func TombstoneKey(operator crypto.Address) []byte { return key("tombstone", string(operator[:])) }
+
+// pastEpochKey is where an ended epoch is, as long as evidence about it counts.
+func pastEpochKey(n quorum.Epoch) []byte { return key("epochs", ordinal(uint64(n))) }
+
+// setKey is where the validators of a set are, as long as an epoch with it is kept.
+func setKey(hash crypto.Hash) []byte { return key("set", string(hash[:])) }
+
+// dutyKey is where the slots of a validator in the current epoch are counted, by its index in the set.
+func dutyKey(index int) []byte { return key("duty", ordinal(uint64(index))) }
 
 // nameKey folds a name so that names that look alike are one: ASCII letters in lower case, runs of spaces as one.
 func nameKey(name string) string {

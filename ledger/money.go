@@ -1,10 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
+	"math/bits"
 
-	"waybill/consensus/quorum"
 	"waybill/crypto"
 )
 
@@ -43,6 +43,20 @@ func mustSub(a, b uint64) uint64 {
 	return d
 }
 
+// mulDiv returns floor(a*b/c), exactly; the caller sees to it that c > 0 and that the result fits, for example by b <= c.
+func mulDiv(a, b, c uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	q, _ := bits.Div64(hi, lo, c)
+	return q
+}
+
+// compareProducts compares a*b with c*d, exactly.
+func compareProducts(a, b, c, d uint64) int {
+	h1, l1 := bits.Mul64(a, b)
+	h2, l2 := bits.Mul64(c, d)
+	return cmp.Or(cmp.Compare(h1, h2), cmp.Compare(l1, l2))
+}
+
 // FeeOf returns what a transaction of size bytes with a tip costs; false if that is beyond 64 bits.
 func FeeOf(p *Params, size int, tip uint64) (uint64, bool) {
 	kib := (uint64(size) + 1023) / 1024
@@ -51,12 +65,6 @@ func FeeOf(p *Params, size int, tip uint64) (uint64, bool) {
 	fee, ok3 := add(fee, tip)
 	return fee, ok1 && ok2 && ok3
 }
-
-// maxUnbonds bounds how many unbonds of one account are under way.
-const maxUnbonds = 64
-
-// maxRegisteredValidators bounds the list of validators, which is one record.
-const maxRegisteredValidators = quorum.MaxValidators
 
 // supply changes the totals.
 func (b *blockRun) supply(change func(*Supply)) {
@@ -98,144 +106,4 @@ func (t *txRun) transfer(p *Transfer) *Finding {
 
 func noMoney(a crypto.Address, has, needs uint64) *Finding {
 	return refuse(CodeNoMoney, "/amount", a.String(), decimal(has), decimal(needs))
-}
-
-func (t *txRun) registerValidator(p *RegisterValidator) *Finding {
-	if v, ok := get[Validator](t.o, ValidatorKey(p.Key)); ok {
-		return refuse(CodeValidatorExists, "/key", p.Key.String(), v.Operator.String())
-	}
-	if !slices.ContainsFunc(t.tx.Signatures, func(s SignedBy) bool { return s.Key == p.Key }) {
-		return refuse(CodeKeyNotSigned, "/key", p.Key.String())
-	}
-	if p.Stake < t.params.MinBond {
-		return refuse(CodeMinBond, "/stake", p.Key.String(), decimal(t.params.MinBond))
-	}
-	put(t.o, ValidatorKey(p.Key), Validator{Key: p.Key, Name: p.Name, Operator: t.author, Since: t.height})
-	return t.bond(p.Key, p.Stake)
-}
-
-// bond moves money of the author into a validator's stake.
-func (t *txRun) bond(key crypto.PublicKey, amount uint64) *Finding {
-	v, ok := get[Validator](t.o, ValidatorKey(key))
-	if !ok {
-		return refuse(CodeNoValidator, "/validator", key.String())
-	}
-	if amount == 0 {
-		return refuse(CodeZeroAmount, "/amount")
-	}
-	acct, _ := get[Account](t.o, AccountKey(t.author))
-	if acct.Balance < amount {
-		return noMoney(t.author, acct.Balance, amount)
-	}
-	if v.Stake == 0 {
-		if f := t.listValidator(key); f != nil {
-			return f
-		}
-	}
-	if v.Stake, _ = add(v.Stake, amount); v.Stake < t.params.MinBond {
-		return refuse(CodeMinBond, "/amount", key.String(), decimal(t.params.MinBond))
-	}
-	acct.Balance = mustSub(acct.Balance, amount)
-	acct.Bonded = mustAdd(acct.Bonded, amount)
-	put(t.o, AccountKey(t.author), acct)
-	put(t.o, ValidatorKey(key), v)
-	stake, _ := get[uint64](t.o, StakeKey(key, t.author))
-	put(t.o, StakeKey(key, t.author), mustAdd(stake, amount))
-	t.supply(func(s *Supply) {
-		s.Balances = mustSub(s.Balances, amount)
-		s.Bonded = mustAdd(s.Bonded, amount)
-	})
-	return nil
-}
-
-func (t *txRun) listValidator(key crypto.PublicKey) *Finding {
-	list, _ := get[validatorList](t.o, []byte(keyValidators))
-	if len(list.Keys) >= maxRegisteredValidators {
-		return refuse(CodeTooManyVals, "", decimal(maxRegisteredValidators))
-	}
-	list.Keys = append(slices.Clip(list.Keys), key)
-	put(t.o, []byte(keyValidators), list)
-	return nil
-}
-
-// unbond takes money of the author out of a validator's stake; it is free after the unbonding time.
-func (t *txRun) unbond(p *Unbond) *Finding {
-	v, ok := get[Validator](t.o, ValidatorKey(p.Validator))
-	if !ok {
-		return refuse(CodeNoValidator, "/validator", p.Validator.String())
-	}
-	stake, _ := get[uint64](t.o, StakeKey(p.Validator, t.author))
-	if p.Amount == 0 {
-		return refuse(CodeZeroAmount, "/amount")
-	}
-	if stake < p.Amount {
-		return refuse(CodeNoStake, "/amount", t.author.String(), decimal(stake), p.Validator.String(), decimal(p.Amount))
-	}
-	acct, _ := get[Account](t.o, AccountKey(t.author))
-	if len(acct.Unbonding) >= maxUnbonds {
-		return refuse(CodeTooManyUnbonds, "", decimal(maxUnbonds))
-	}
-	v.Stake = mustSub(v.Stake, p.Amount)
-	if v.Stake != 0 && v.Stake < t.params.MinBond {
-		return refuse(CodeMinBond, "/amount", p.Validator.String(), decimal(t.params.MinBond))
-	}
-	put(t.o, ValidatorKey(p.Validator), v)
-	if v.Stake == 0 {
-		t.unlistValidator(p.Validator)
-	}
-	if left := mustSub(stake, p.Amount); left > 0 {
-		put(t.o, StakeKey(p.Validator, t.author), left)
-	} else {
-		t.o.del(StakeKey(p.Validator, t.author))
-	}
-	release := t.height + quorum.Height(t.params.EpochLength*t.params.UnbondingEpochs)
-	acct.Bonded = mustSub(acct.Bonded, p.Amount)
-	acct.Unbonding = append(slices.Clip(acct.Unbonding), Release{Height: release, Amount: p.Amount})
-	put(t.o, AccountKey(t.author), acct)
-	t.scheduleRelease(release)
-	t.supply(func(s *Supply) {
-		s.Bonded = mustSub(s.Bonded, p.Amount)
-		s.Unbonding = mustAdd(s.Unbonding, p.Amount)
-	})
-	return nil
-}
-
-func (t *txRun) unlistValidator(key crypto.PublicKey) {
-	list, _ := get[validatorList](t.o, []byte(keyValidators))
-	list.Keys = slices.DeleteFunc(slices.Clone(list.Keys), func(k crypto.PublicKey) bool { return k == key })
-	put(t.o, []byte(keyValidators), list)
-}
-
-func (t *txRun) scheduleRelease(h quorum.Height) {
-	rec, _ := get[releases](t.o, releaseKey(h))
-	rec.Accounts = append(slices.Clip(rec.Accounts), t.author[:]...)
-	put(t.o, releaseKey(h), rec)
-}
-
-// releaseUnbonded frees the money whose time has come, at the beginning of a block.
-func (b *blockRun) releaseUnbonded() {
-	rec, ok := get[releases](b.o, releaseKey(b.height))
-	if !ok {
-		return
-	}
-	for list := rec.Accounts; len(list) >= crypto.AddressSize; list = list[crypto.AddressSize:] {
-		a := crypto.Address(list[:crypto.AddressSize])
-		acct, _ := get[Account](b.o, AccountKey(a))
-		free, kept := uint64(0), []Release(nil)
-		for _, r := range acct.Unbonding {
-			if r.Height > b.height {
-				kept = append(kept, r)
-				continue
-			}
-			free = mustAdd(free, r.Amount)
-		}
-		acct.Unbonding = kept
-		acct.Balance = mustAdd(acct.Balance, free)
-		put(b.o, AccountKey(a), acct)
-		b.supply(func(s *Supply) {
-			s.Unbonding = mustSub(s.Unbonding, free)
-			s.Balances = mustAdd(s.Balances, free)
-		})
-	}
-	b.o.del(releaseKey(b.height))
 }

@@ -38,67 +38,6 @@ func TestCheckedArithmetic(t *testing.T) {
 	}
 }
 
-func TestStake(t *testing.T) {
-	p := DefaultParams()
-	p.EpochLength, p.UnbondingEpochs = 2, 3
-	n := newNet(t, testGenesis(p, "op", "fan"))
-	val := keyOf("validator 2")
-	want := func(r Receipt, code Code) {
-		t.Helper()
-		if r.Code != code {
-			t.Errorf("got %s, want %s", r.Finding, code)
-		}
-	}
-	want(n.one(n.tx("op", &RegisterValidator{Key: val.Public(), Name: "two", Stake: 2000})), CodeKeyNotSigned)
-	want(n.one(n.tx("op", &RegisterValidator{Key: val.Public(), Name: "two", Stake: 999}, "validator 2")), CodeMinBond)
-	want(n.one(n.tx("op", &RegisterValidator{Key: val.Public(), Name: "two", Stake: 1 << 50}, "validator 2")), CodeNoMoney)
-	want(n.one(n.tx("op", &RegisterValidator{Key: val.Public(), Name: "two", Stake: 2000}, "validator 2")), CodeOK)
-	want(n.one(n.tx("fan", &RegisterValidator{Key: val.Public(), Name: "mine", Stake: 2000}, "validator 2")), CodeValidatorExists)
-	want(n.one(n.tx("fan", &Bond{Validator: val.Public(), Amount: 500})), CodeOK)
-	want(n.one(n.tx("fan", &Bond{Validator: keyOf("x").Public(), Amount: 500})), CodeNoValidator)
-	want(n.one(n.tx("fan", &Bond{Validator: val.Public()})), CodeZeroAmount)
-	want(n.one(n.tx("fan", &Bond{Validator: val.Public(), Amount: math.MaxUint64})), CodeNoMoney)
-	want(n.one(n.tx("fan", &Unbond{Validator: val.Public(), Amount: 501})), CodeNoStake)
-	want(n.one(n.tx("op", &Unbond{Validator: val.Public(), Amount: 1800})), CodeMinBond)
-
-	list, err := ReadValidators(n.view)
-	if err != nil || len(list) != 2 || list[1].Stake != 2500 {
-		t.Fatalf("%+v, %v", list, err)
-	}
-	want(n.one(n.tx("fan", &Unbond{Validator: val.Public(), Amount: 500})), CodeOK)
-	want(n.one(n.tx("op", &Unbond{Validator: val.Public(), Amount: 2000})), CodeOK)
-	if list, err = ReadValidators(n.view); err != nil || len(list) != 1 {
-		t.Fatalf("an empty validator is still listed: %+v, %v", list, err)
-	}
-	if left, err := ReadStake(n.view, val.Public(), keyOf("fan").Address()); err != nil || left != 0 {
-		t.Errorf("%d, %v", left, err)
-	}
-	unbonding := func(name string) (uint64, int) {
-		a, err := ReadAccount(n.view, keyOf(name).Address())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a.Balance, len(a.Unbonding)
-	}
-	before, waiting := unbonding("fan")
-	if waiting != 1 {
-		t.Fatalf("%d unbonds under way", waiting)
-	}
-	for range 5 { // the fourth block from here is the release
-		n.block()
-	}
-	after, waiting := unbonding("fan")
-	if waiting != 0 || after != before+500 {
-		t.Errorf("released %d, %d still under way", after-before, waiting)
-	}
-	// It may come back.
-	want(n.one(n.tx("op", &Bond{Validator: val.Public(), Amount: 100})), CodeMinBond)
-	want(n.one(n.tx("op", &Bond{Validator: val.Public(), Amount: 1000})), CodeOK)
-	if v, err := ReadValidator(n.view, val.Public()); err != nil || v.Stake != 1000 || v.Operator != keyOf("op").Address() {
-		t.Errorf("%+v, %v", v, err)
-	}
-}
-
 // TestRefusedChangesOnlyTheFee compares the whole state before and after refused transactions of every kind.
 func TestRefusedChangesOnlyTheFee(t *testing.T) {
 	n := newNet(t, testGenesis(DefaultParams(), "a", "b"))
@@ -119,9 +58,11 @@ func TestRefusedChangesOnlyTheFee(t *testing.T) {
 		&RevokeDelegation{To: other, Scope: "9521321"},
 		&PutMasterData{Type: "product", ID: "https://id.gs1.org/01/09521321000018", Attributes: []Attribute{{Name: "n"}}},
 		&Transfer{To: other, Amount: 1 << 60},
-		&RegisterValidator{Key: keyOf("v").Public(), Name: "v", Stake: 5000},
+		&RegisterValidator{Key: keyOf("v").Public(), PeerKey: keyOf("p").Public(), Name: "v", Stake: 5000},
 		&Bond{Validator: keyOf("v").Public(), Amount: 1},
 		&Unbond{Validator: keyOf("v").Public(), Amount: 1},
+		&Unjail{Validator: keyOf("validator 1").Public()},
+		&RotateValidatorKey{Old: keyOf("validator 1").Public(), New: keyOf("v").Public()},
 	} {
 		before := n.view.clone()
 		tx := n.tx("a", p)
@@ -132,7 +73,7 @@ func TestRefusedChangesOnlyTheFee(t *testing.T) {
 		}
 		want := map[string]bool{
 			string(AccountKey(keyOf("a").Address())): true, keySupply: true,
-			string(SeenKey(tx.ID())): true, string(includedKey(n.height)): true,
+			string(SeenKey(tx.ID())): true, string(includedKey(n.height)): true, string(dutyKey(0)): true,
 		}
 		for k := range n.view {
 			if string(before[k]) != string(n.view[k]) && !want[k] {

@@ -164,16 +164,35 @@ type Params struct {
 	// Money, in the smallest unit.
 	FeePerTransaction uint64 `json:"feePerTransaction"`
 	FeePerKiB         uint64 `json:"feePerKiB"`
-	MinBond           uint64 `json:"minBond"` // smallest stake of a validator
+	MinBond           uint64 `json:"minBond"` // smallest stake of an account in a validator, and so of a validator
 
 	// Consensus. The ledger only carries these.
 	ExecDelay          uint64 `json:"execDelay"` // blocks between a block and the header that commits to its result
 	MinBlockIntervalMs int64  `json:"minBlockIntervalMs"`
 	MaxBlockIntervalMs int64  `json:"maxBlockIntervalMs"`
 	BaseTimeoutMs      int64  `json:"baseTimeoutMs"`
-	EpochLength        uint64 `json:"epochLength"`     // blocks
-	UnbondingEpochs    uint64 `json:"unbondingEpochs"` // epochs between Unbond and release
+
+	// Stake. An epoch ends after EpochLength blocks, or after EpochMs if its successor has another validator set.
+	EpochLength     uint64 `json:"epochLength"` // blocks
+	EpochMs         int64  `json:"epochMs"`
+	UnbondingEpochs uint64 `json:"unbondingEpochs"` // how long evidence counts and unbonded money waits; see UnbondingMs
+	EpochReward     uint64 `json:"epochReward"`     // paid to validators each epoch, as long as the reserve lasts
+	SlashPpm        uint64 `json:"slashPpm"`        // of a lone offender's stake, in millionths
+	DowntimePercent uint64 `json:"downtimePercent"` // a validator that missed more of its slots in an epoch is jailed
+	DowntimeSlots   uint64 `json:"downtimeSlots"`   // and at least so many
+	JailMs          int64  `json:"jailMs"`
 }
+
+// The evidence window, the unbonding time and the trusting period of light clients are one decision, UnbondingEpochs, so
+// that they cannot contradict each other: evidence about an epoch counts until UnbondingEpochs further epochs and
+// UnbondingMs have passed since it ended, and money that gave power in it is released at that moment, not before.
+
+// UnbondingMs is the time part of the evidence window, in ms.
+func (p *Params) UnbondingMs() int64 { return int64(p.UnbondingEpochs) * p.EpochMs }
+
+// TrustingMs is how old, in ms, the last header that a light client verified may be: two thirds of UnbondingMs, so that
+// whoever signed it can still be punished for a while after the client acted on it.
+func (p *Params) TrustingMs() int64 { return p.UnbondingMs() / 3 * 2 }
 
 // DefaultParams are those of a strict network: every object is born on the ledger, so unknown ones are refused.
 func DefaultParams() Params {
@@ -187,7 +206,8 @@ func DefaultParams() Params {
 		MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20, ExpiryWindow: 1_000,
 		FeePerTransaction: 10, FeePerKiB: 10, MinBond: 1_000,
 		ExecDelay: 2, MinBlockIntervalMs: 100, MaxBlockIntervalMs: 60_000, BaseTimeoutMs: 1_000,
-		EpochLength: 1_000, UnbondingEpochs: 21,
+		EpochLength: 1_000, EpochMs: 24 * 3600 * 1000, UnbondingEpochs: 21, EpochReward: 0,
+		SlashPpm: 50_000, DowntimePercent: 50, DowntimeSlots: 5, JailMs: 600 * 1000,
 	}
 }
 
@@ -213,6 +233,8 @@ const (
 	maxIntervalMs      = 3600 * 1000
 	maxEpochLength     = 1_000_000
 	maxUnbondingEpochs = 10_000
+	maxKeptEpochs      = 1_000_000 // inside the evidence window
+	million            = 1_000_000
 	maxPeriodMs        = 10 * 366 * 24 * 3600 * 1000
 )
 
@@ -247,14 +269,37 @@ func (p *Params) Validate() error {
 		{"minBlockIntervalMs", uint64(p.MinBlockIntervalMs), 1, maxIntervalMs},
 		{"maxBlockIntervalMs", uint64(p.MaxBlockIntervalMs), uint64(p.MinBlockIntervalMs), maxPeriodMs},
 		{"baseTimeoutMs", uint64(p.BaseTimeoutMs), 10, maxIntervalMs},
-		{"epochLength", p.EpochLength, 1, maxEpochLength},
-		{"unbondingEpochs", p.UnbondingEpochs, 1, maxUnbondingEpochs},
+		// The header of a closing block carries the result of a block of its own epoch.
+		{"epochLength", p.EpochLength, p.ExecDelay + 1, maxEpochLength},
+		{"epochMs", uint64(p.EpochMs), uint64(p.MinBlockIntervalMs), maxPeriodMs},
+		// Two, so that a light client that sees every epoch stays inside its trusting period.
+		{"unbondingEpochs", p.UnbondingEpochs, 2, maxUnbondingEpochs},
+		{"epochReward", p.EpochReward, 0, maxSupply},
+		{"slashPpm", p.SlashPpm, 1, million},
+		{"downtimePercent", p.DowntimePercent, 1, 100},
+		{"downtimeSlots", p.DowntimeSlots, 1, maxEpochLength},
+		{"jailMs", uint64(p.JailMs), 0, maxPeriodMs},
 	}
 	// A negative number became a huge one above and fails its upper bound.
 	for _, b := range bounds {
 		if b.value < b.low || b.value > b.high {
 			return malformed(ErrGenesis, "params.%s is %d; it must be from %d to %d", b.name, int64(b.value), b.low, b.high)
 		}
+	}
+	return p.checkWindow()
+}
+
+// checkWindow bounds the evidence window: in time, and in epochs when blocks come as fast as they may.
+func (p *Params) checkWindow() error {
+	// Both factors are inside their bounds, so this stays far below 64 bits.
+	window := p.UnbondingEpochs * uint64(p.EpochMs)
+	if window > maxPeriodMs {
+		return malformed(ErrGenesis, "params.unbondingEpochs %d of epochMs %d are %d ms; at most %d",
+			p.UnbondingEpochs, p.EpochMs, window, int64(maxPeriodMs))
+	}
+	if n := window / min(p.EpochLength*uint64(p.MinBlockIntervalMs), uint64(p.EpochMs)); n > maxKeptEpochs {
+		return malformed(ErrGenesis, "params: up to %d epochs can end within the %d ms in which evidence counts, and all must be kept; at most %d. "+
+			"Choose longer epochs (epochLength, minBlockIntervalMs) or a shorter window (unbondingEpochs, epochMs)", n, window, maxKeptEpochs)
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ const (
 	KindRegisterValidator    Kind = 12
 	KindBond                 Kind = 13
 	KindUnbond               Kind = 14
+	KindSubmitEvidence       Kind = 15
+	KindUnjail               Kind = 16
+	KindRotateValidatorKey   Kind = 17
 )
 
 // String returns the name of the kind, for example "Capture".
@@ -75,6 +78,12 @@ func newPayload(k Kind) Payload {
 		return new(Bond)
 	case KindUnbond:
 		return new(Unbond)
+	case KindSubmitEvidence:
+		return new(SubmitEvidence)
+	case KindUnjail:
+		return new(Unjail)
+	case KindRotateValidatorKey:
+		return new(RotateValidatorKey)
 	}
 	return nil
 }
@@ -176,26 +185,45 @@ type Transfer struct {
 	Amount uint64 // smallest unit; 0 only opens the account
 }
 
-// RegisterValidator announces a consensus key with its first stake. The key signs the transaction too.
+// RegisterValidator announces a consensus key with its first stake; the author becomes the validator's operator. The key
+// signs the transaction too. It takes part from a later epoch on, if it has stake enough.
 type RegisterValidator struct {
-	_     struct{} `cbor:",toarray"`
-	Key   crypto.PublicKey
-	Name  string
-	Stake uint64 // smallest unit, taken from the author's balance
+	_       struct{}         `cbor:",toarray"`
+	Key     crypto.PublicKey // signs votes
+	PeerKey crypto.PublicKey // identity of its node towards peers; never signs votes
+	Name    string
+	Stake   uint64 // smallest unit, taken from the author's balance
 }
 
-// Bond adds to the author's stake in a validator.
+// Bond adds to the author's stake in a validator, named by any key it has had. The money earns and answers for whatever
+// the validator signs; see Unbond and SubmitEvidence.
 type Bond struct {
 	_         struct{} `cbor:",toarray"`
 	Validator crypto.PublicKey
 	Amount    uint64
 }
 
-// Unbond takes from the author's stake in a validator. The money is the author's again after the unbonding time.
+// Unbond takes from the author's stake in a validator. The money is the author's again when no evidence about an epoch in
+// which it gave the validator power counts any more.
 type Unbond struct {
 	_         struct{} `cbor:",toarray"`
 	Validator crypto.PublicKey
 	Amount    uint64
+}
+
+// Unjail lets a validator of the author that was jailed for being down be elected again.
+type Unjail struct {
+	_         struct{}         `cbor:",toarray"`
+	Validator crypto.PublicKey // any key it has had
+}
+
+// RotateValidatorKey gives a validator of the author another consensus key, which signs too. Stake, operator, jail and
+// what it answers for stay as they are; the old key votes until an epoch begins without it, and is never used again.
+type RotateValidatorKey struct {
+	_          struct{}         `cbor:",toarray"`
+	Old        crypto.PublicKey // the present key
+	New        crypto.PublicKey
+	NewPeerKey crypto.PublicKey // zero: the peer key stays
 }
 
 // Kind returns KindCapture.
@@ -239,3 +267,12 @@ func (*Bond) Kind() Kind { return KindBond }
 
 // Kind returns KindUnbond.
 func (*Unbond) Kind() Kind { return KindUnbond }
+
+// Kind returns KindSubmitEvidence.
+func (*SubmitEvidence) Kind() Kind { return KindSubmitEvidence }
+
+// Kind returns KindUnjail.
+func (*Unjail) Kind() Kind { return KindUnjail }
+
+// Kind returns KindRotateValidatorKey.
+func (*RotateValidatorKey) Kind() Kind { return KindRotateValidatorKey }

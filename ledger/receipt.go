@@ -165,10 +165,12 @@ func (r *Receipt) status(i int) EventStatus {
 func (r *Receipt) EventStatus(i int) EventStatus { return r.status(i) }
 
 // Executed reports whether the transaction counts as executed: its id is taken and its fee paid. One that breaks R1 (not
-// signed by its author, expired, executed before, unable to pay, or without what it depends on) leaves nothing in the
+// signed by its author, expired, executed before, unable to pay, or without what it depends on), and evidence that does not
+// count, leaves nothing in the
 // state, and may still be executed by a later block where its receipt says otherwise.
 func (r *Receipt) Executed() bool {
-	return r.Code < CodeForeignNetwork || r.Code > CodeDependencyFailed
+	refused := r.Code >= CodeForeignNetwork && r.Code <= CodeDependencyFailed || r.Code >= CodeEvidenceFuture && r.Code <= CodeEvidencePunished
+	return !refused
 }
 
 // Err returns nil for a transaction that took effect, else a [RuleError].

@@ -17,11 +17,12 @@ type Account struct {
 	Keys      []AccountKeyRecord // added or revoked keys; the key of the address is active unless revoked here
 }
 
-// Release is money that becomes free at a height.
+// Release is unbonded money on its way to being free: it is when evidence about Epoch no longer counts.
 type Release struct {
-	_      struct{} `cbor:",toarray"`
-	Height quorum.Height
-	Amount uint64
+	_         struct{}         `cbor:",toarray"`
+	Validator crypto.PublicKey // the validator's id
+	Epoch     quorum.Epoch     // the last one in which it may have given the validator power
+	Amount    uint64
 }
 
 // AccountKeyRecord is one key of an account: it signs from From until, not including, Until.
@@ -341,38 +342,4 @@ type Seen struct {
 type included struct {
 	_   struct{} `cbor:",toarray"`
 	IDs []byte
-}
-
-// releases is the addresses with money to release at a height, one after the other, in the order of their transactions;
-// one may stand there more than once.
-type releases struct {
-	_        struct{} `cbor:",toarray"`
-	Accounts []byte
-}
-
-// Validator is a registered validator. The set in force changes with epochs only.
-type Validator struct {
-	_        struct{} `cbor:",toarray"`
-	Key      crypto.PublicKey
-	Name     string
-	Operator crypto.Address
-	Stake    uint64 // smallest unit, of all who bonded
-	Since    quorum.Height
-}
-
-// validatorList is the registered validators with stake, in order of registration.
-type validatorList struct {
-	_    struct{} `cbor:",toarray"`
-	Keys []crypto.PublicKey
-}
-
-// Supply is all money, in the smallest unit. Total never changes: it is always the sum of the other fields, and
-// Balances, Bonded and Unbonding are the sums over all accounts.
-type Supply struct {
-	_         struct{} `cbor:",toarray"`
-	Total     uint64
-	Balances  uint64
-	Bonded    uint64
-	Unbonding uint64
-	FeePool   uint64
 }

@@ -33,6 +33,7 @@ type Body struct {
 	Kind         Kind
 	Payload      []byte  // canonical CBOR of the kind's struct
 	Salt         [8]byte // makes two otherwise equal bodies differ
+	// The body of a SubmitEvidence is all zero but for version, network, kind, payload and the last possible expiry height.
 }
 
 // SignedBy is one signature and the key that made it.
@@ -72,8 +73,11 @@ func (tx *Transaction) Size() int { return len(tx.raw) }
 // Payload returns the decoded payload. Do not change it.
 func (tx *Transaction) Payload() Payload { return tx.payload }
 
-// Checks returns the questions to crypto.VerifyBatch, one for each signature.
+// Checks returns the questions to crypto.VerifyBatch: one for each signature, and for evidence one for each vote.
 func (tx *Transaction) Checks() []crypto.Check {
+	if p, ok := tx.payload.(*SubmitEvidence); ok {
+		return tx.evidenceChecks(p)
+	}
 	checks := make([]crypto.Check, len(tx.Signatures))
 	for i, s := range tx.Signatures {
 		checks[i] = crypto.Check{Key: s.Key, Digest: tx.id, Signature: s.Signature}
@@ -173,6 +177,9 @@ func (tx *Transaction) checkForm() error {
 	if b.Version != BodyVersion {
 		return malformed(ErrKind, "transaction version %d is not known; this program knows %d", b.Version, BodyVersion)
 	}
+	if tx.IsEvidence() {
+		return tx.checkEvidenceForm()
+	}
 	if b.Author.IsZero() || (b.Sponsor != nil && b.Sponsor.IsZero()) {
 		return malformed(ErrEncoding, "the author or sponsor of a transaction is the zero address")
 	}
@@ -233,18 +240,30 @@ type VerifyResult struct {
 // VerifyTransactions checks all signatures of all transactions in one batch and answers in order. It knows no state:
 // whether the keys may sign for the author is asked by [Precheck], before, and by [Apply].
 func VerifyTransactions(txs []*Transaction) []VerifyResult {
+	return VerifyTransactionsWith(nil, txs)
+}
+
+// VerifyTransactionsWith is VerifyTransactions with another judge of signatures, nil for the real one. It is for the
+// simulator; see quorum.Domain.
+func VerifyTransactionsWith(checker quorum.Checker, txs []*Transaction) []VerifyResult {
 	var checks []crypto.Check
-	for _, tx := range txs {
-		checks = append(checks, tx.Checks()...)
+	count := make([]int, len(txs))
+	for i, tx := range txs {
+		of := tx.Checks()
+		checks, count[i] = append(checks, of...), len(of)
 	}
-	valid := crypto.VerifyBatch(checks)
+	verify := crypto.VerifyBatch
+	if checker != nil {
+		verify = checker.VerifyBatch
+	}
+	valid := verify(checks)
 	out := make([]VerifyResult, len(txs))
 	next := 0
 	for i, tx := range txs {
 		out[i].Verified.tx = tx
-		for _, s := range tx.Signatures {
+		for range count[i] {
 			if !valid[next] && out[i].Err == nil {
-				out[i] = VerifyResult{Err: malformed(ErrSignature, "transaction %s: the signature of key %s is wrong", tx.id, s.Key)}
+				out[i] = VerifyResult{Err: malformed(ErrSignature, "transaction %s: the signature of key %s is wrong", tx.id, checks[next].Key)}
 			}
 			next++
 		}

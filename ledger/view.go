@@ -160,21 +160,34 @@ func ReadRegistrar(v View, a crypto.Address) (bool, error) {
 	return data != nil, err
 }
 
-// ReadValidator returns a validator by its consensus key; nil if it is not registered.
+// ReadValidator returns a validator by any consensus key that it has had; nil if it is not registered.
 func ReadValidator(v View, key crypto.PublicKey) (*Validator, error) {
-	return read[Validator](v, ValidatorKey(key))
+	id, err := validatorID(v, key)
+	if err != nil {
+		return nil, err
+	}
+	return read[Validator](v, ValidatorKey(id))
 }
 
-// ReadValidators returns every registered validator with stake, in order of registration. They become the validator set
-// of a later epoch; the set in force is in the headers.
+// validatorID is the key itself unless the key came by rotation.
+func validatorID(v View, key crypto.PublicKey) (crypto.PublicKey, error) {
+	rec, err := read[crypto.PublicKey](v, rotatedKey(key))
+	if err != nil || rec == nil {
+		return key, err
+	}
+	return *rec, nil
+}
+
+// ReadValidators returns every validator with stake that is not tombstoned, in order of registration. [NextSet] elects
+// from them; the set in force is that of [CurrentEpoch].
 func ReadValidators(v View) ([]Validator, error) {
 	list, err := must[validatorList](v, []byte(keyValidators))
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Validator, 0, len(list.Keys))
-	for _, k := range list.Keys {
-		rec, err := must[Validator](v, ValidatorKey(k))
+	for _, id := range list.Keys {
+		rec, err := must[Validator](v, ValidatorKey(id))
 		if err != nil {
 			return nil, err
 		}
@@ -185,9 +198,18 @@ func ReadValidators(v View) ([]Validator, error) {
 
 // ReadStake returns what an account has bonded with a validator, in the smallest unit.
 func ReadStake(v View, key crypto.PublicKey, owner crypto.Address) (uint64, error) {
-	rec, err := read[uint64](v, StakeKey(key, owner))
+	id, err := validatorID(v, key)
+	if err != nil {
+		return 0, err
+	}
+	rec, err := read[uint64](v, StakeKey(id, owner))
 	if err != nil || rec == nil {
 		return 0, err
 	}
 	return *rec, nil
+}
+
+// ReadTombstone returns the punishment of an operator; nil if there was none.
+func ReadTombstone(v View, operator crypto.Address) (*Tombstone, error) {
+	return read[Tombstone](v, TombstoneKey(operator))
 }

@@ -51,6 +51,19 @@ func (b *backend) HeightOf(_ context.Context, block crypto.Hash) (quorum.Height,
 	return h, kinds(err)
 }
 
+// Epoch implements api.Chain.
+func (b *backend) Epoch(_ context.Context, number quorum.Epoch) (*api.Epoch, error) {
+	r, err := b.n.store.Epoch(number)
+	if err != nil {
+		return nil, kinds(err)
+	}
+	e := &api.Epoch{Number: r.Number, Set: r.Set, Anchor: r.Anchor}
+	if number > 0 {
+		e.Certificate, err = b.n.store.Certificate(r.Anchor.Height)
+	}
+	return e, kinds(err)
+}
+
 // Snapshot implements api.State. When the store has failed the view answers every read with that error.
 func (b *backend) Snapshot() (ledger.View, quorum.Height, func()) {
 	snap, err := b.n.store.Snapshot()
@@ -190,17 +203,17 @@ func (b *backend) WaitIndexed(ctx context.Context, height quorum.Height) error {
 // Status implements api.Node.
 func (b *backend) Status() api.Status {
 	n := b.n
-	tip, snap := n.store.Tip(), n.snapshot.Load()
+	tip, snap, epoch := n.store.Tip(), n.snapshot.Load(), n.members.Load().epoch
 	waiting, size := n.pool.size()
 	s := api.Status{
-		Chain: n.genesis.Chain, Genesis: n.epoch.Domain.Genesis, Epoch: uint64(n.epoch.Number),
-		Name: n.settings.Name, Version: n.version, PeerID: string(n.net.Self()), Validator: n.self >= 0,
+		Chain: n.genesis.Chain, Genesis: n.store.Genesis(), Epoch: uint64(epoch.Number),
+		Name: n.settings.Name, Version: n.version, PeerID: string(n.net.Self()), Validator: epoch.Self >= 0,
 		Height: tip.Height, BlockHash: tip.Hash, StateRoot: tip.StateRoot, Indexed: n.index.Height(),
 		View: uint64(snap.Consensus.View), BestKnown: max(snap.BestKnown, tip.Height), Syncing: snap.Syncing && snap.BestKnown > tip.Height+syncLag,
 		Peers: len(n.net.Peers()), Mempool: waiting, MempoolSize: int64(size), StartedMs: n.started.UnixMilli(),
 	}
-	if n.self >= 0 {
-		s.Operator = n.epoch.Domain.Set.At(n.self).Operator
+	if epoch.Self >= 0 {
+		s.Operator = epoch.Domain.Set.At(epoch.Self).Operator
 	}
 	if header, err := n.store.Header(tip.Height); err == nil {
 		s.BlockTimeMs = header.TimeMs
@@ -216,11 +229,12 @@ func (b *backend) Status() api.Status {
 // Peers implements api.Node.
 func (b *backend) Peers() []api.Peer {
 	var out []api.Peer
+	members := b.n.members.Load()
 	for _, p := range b.n.net.Peers() {
-		name, validator := b.n.members.names[p.ID]
+		name, validator := members.names[p.ID]
 		out = append(out, api.Peer{
 			ID: string(p.ID), Name: name, Address: p.Addr, Direction: string(p.Direction),
-			Validator: validator, Operator: b.n.members.operators[p.ID],
+			Validator: validator, Operator: members.operators[p.ID],
 		})
 	}
 	return out
@@ -233,7 +247,7 @@ const readyLag = 10
 func (b *backend) Checks() []api.Check {
 	s := b.Status()
 	power := b.connectedPower()
-	set := b.n.epoch.Domain.Set
+	set := b.n.members.Load().epoch.Domain.Set
 	return []api.Check{
 		{Name: "storage", Vital: true, OK: b.n.store.Err() == nil, Detail: fmt.Sprintf("height %d", s.Height)},
 		{Name: "engine", Vital: true, OK: s.Halted == "", Detail: fmt.Sprintf("view %d %s", s.View, s.Halted)},
@@ -250,9 +264,10 @@ func (b *backend) connectedPower() quorum.Power {
 		connected[string(p.ID)] = true
 	}
 	var power quorum.Power
-	for i, id := range b.n.members.validators {
-		if i == b.n.self || connected[string(id)] {
-			power += b.n.epoch.Domain.Set.At(i).Power
+	e := b.n.members.Load().epoch
+	for i, id := range e.Peers {
+		if i == e.Self || connected[string(id)] {
+			power += e.Domain.Set.At(i).Power
 		}
 	}
 	return power

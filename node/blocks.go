@@ -28,13 +28,21 @@ func (r *Replica) tryBuild() error {
 	if r.overloaded() {
 		return nil // Executed tries again
 	}
-	exec := r.execHeight(b.Height)
-	result, ok := r.ledger.Result(exec)
-	if parent, known := r.candidates.header(b.Parent); !ok || known && exec < parent.ExecHeight {
+	header, ok, err := r.headerFor(b, now)
+	if err != nil {
+		return err
+	}
+	if !ok {
 		return nil // Executed tries again
 	}
 	r.building = nil
-	p, err := r.journal.SignProposal(r.propose(b, now, exec, result))
+	var payload [][]byte
+	if !header.IsTail() {
+		if skip, complete := r.candidates.ancestry(b.Parent, r.executed); complete {
+			payload = r.pool.Select(r.cfg.MaxBlockBytes, func(id crypto.Hash) bool { return skip[id] })
+		}
+	}
+	p, err := r.journal.SignProposal(quorum.Proposal{Header: header, Justification: b.Justification, Payload: payload})
 	if err != nil {
 		if journal.IsRefusal(err) {
 			r.push(consensus.BuildFailed{View: b.View})
@@ -48,22 +56,33 @@ func (r *Replica) tryBuild() error {
 	return nil
 }
 
-// propose fills a proposal; the fields that follow from others are left to quorum.
-func (r *Replica) propose(b *consensus.BuildRequest, now consensus.Time, exec quorum.Height, result Result) quorum.Proposal {
-	var payload [][]byte
-	skip := r.candidates.ancestry(b.Parent, r.executed)
-	payload = r.pool.Select(r.cfg.MaxBlockBytes, func(id crypto.Hash) bool { return skip[id] })
-	return quorum.Proposal{
-		Header: quorum.Header{
-			Version: quorum.HeaderVersion, Genesis: r.cfg.Epoch.Domain.Genesis, Epoch: b.Epoch, View: b.View, Height: b.Height,
-			Parent: b.Parent, ParentView: b.ParentView,
-			TimeMs: max(int64(now), b.ParentTimeMs+1), Proposer: uint16(r.cfg.Self),
-			ValidatorSet: r.cfg.Epoch.Domain.Set.Hash(), Params: r.cfg.Params,
-			ExecHeight: exec, ExecStateRoot: result.StateRoot, ExecReceiptsRoot: result.ReceiptsChain,
-		},
-		Justification: b.Justification,
-		Payload:       payload,
+// headerFor makes the header of the block we were asked for; the fields that follow from others are left to quorum. It
+// is not ok while we do not know the result that the header has to carry.
+func (r *Replica) headerFor(b *consensus.BuildRequest, now consensus.Time) (h quorum.Header, ok bool, err error) {
+	timeMs := max(int64(now), b.ParentTimeMs+1)
+	if !b.Closing.IsZero() {
+		return b.TailHeader(r.epoch.Domain, uint16(r.epoch.Self), timeMs), true, nil
 	}
+	h = quorum.Header{
+		Version: quorum.HeaderVersion, Genesis: r.cfg.Genesis, Epoch: b.Epoch, View: b.View, Height: b.Height,
+		Parent: b.Parent, ParentView: b.ParentView,
+		TimeMs: timeMs, Proposer: uint16(r.epoch.Self),
+		ValidatorSet: r.epoch.Domain.Set.Hash(), Params: r.cfg.Params,
+	}
+	h.ExecHeight = r.execHeight(b.Height)
+	result, ok := r.ledger.Result(h.ExecHeight)
+	if parent, known := r.headerOf(b.Parent); !ok || known && h.ExecHeight < parent.ExecHeight {
+		return h, false, nil
+	}
+	h.ExecStateRoot, h.ExecReceiptsRoot = result.StateRoot, result.ReceiptsChain
+	next, err := r.closingSet(h.Height, h.TimeMs, h.ExecHeight)
+	if err != nil {
+		return h, false, fmt.Errorf("electing the next validators after block %d: %w", h.ExecHeight, err)
+	}
+	if next != nil {
+		h.Flags, h.NextValidatorSet = quorum.FlagClosing, next.Hash()
+	}
+	return h, true, nil
 }
 
 // execHeight is the height whose result our header of a height carries: ExecDelay below it, or the last one
@@ -84,7 +103,7 @@ func (r *Replica) overloaded() bool { return r.final.Height > r.executed+maxBack
 // latestExec is the highest height whose result the header of a height may carry.
 func (r *Replica) latestExec(height quorum.Height) quorum.Height {
 	delay := quorum.Height(r.cfg.ExecDelay)
-	return max(max(height, delay)-delay, r.cfg.Epoch.Anchor.Height)
+	return max(height, delay) - delay
 }
 
 // retryValidation looks again at every block whose verdict waits.
@@ -102,7 +121,7 @@ func (r *Replica) tryValidate(hash crypto.Hash) {
 		return
 	}
 	h := c.proposal.Header()
-	parent, ok := r.parentOf(h)
+	parent, ok := r.headerOf(h.Parent)
 	if !ok {
 		return // dropped at the limit; block sync goes past it
 	}
@@ -114,6 +133,10 @@ func (r *Replica) tryValidate(hash crypto.Hash) {
 		r.wakeAt(early)
 		return
 	}
+	if h.IsTail() {
+		r.verdict(c, hash, nil)
+		return
+	}
 	if h.ExecHeight > r.executed || r.overloaded() {
 		return // Executed tries again
 	}
@@ -123,6 +146,12 @@ func (r *Replica) tryValidate(hash crypto.Hash) {
 	}
 	if h.ExecStateRoot != result.StateRoot || h.ExecReceiptsRoot != result.ReceiptsChain {
 		r.verdict(c, hash, fmt.Errorf("its header says that executing block %d gave state %s, here it gave %s", h.ExecHeight, h.ExecStateRoot, result.StateRoot))
+		return
+	}
+	if ready, err := r.checkClosing(h); err != nil {
+		r.verdict(c, hash, err)
+		return
+	} else if !ready {
 		return
 	}
 	if c.checked {
@@ -149,29 +178,51 @@ func (r *Replica) wakeAt(at consensus.Time) {
 	r.env.Arm(timerClock, at)
 }
 
-// parentOf finds what a header is held against of its parent; false when that is not known here.
-func (r *Replica) parentOf(h quorum.Header) (quorum.Header, bool) {
-	if a := r.cfg.Epoch.Anchor; h.Parent == a.Hash {
-		return quorum.Header{TimeMs: a.TimeMs, ExecHeight: a.Height}, true
+// headerOf finds the header of a block that another may build on; false when it is not known here.
+func (r *Replica) headerOf(hash crypto.Hash) (quorum.Header, bool) {
+	if hash == r.epoch.Anchor.Hash {
+		return r.epoch.anchor, true
 	}
-	return r.candidates.header(h.Parent)
+	return r.candidates.header(hash)
 }
 
 // checkHeader checks what every honest node sees alike.
 func (r *Replica) checkHeader(h, parent quorum.Header) error {
+	if h.TimeMs <= parent.TimeMs {
+		return fmt.Errorf("its time %d is not after its parent's %d", h.TimeMs, parent.TimeMs)
+	}
+	if h.IsTail() {
+		return nil // it says nothing about the ledger
+	}
 	if h.Params != r.cfg.Params {
 		return fmt.Errorf("its parameters are %s, the network's are %s", h.Params, r.cfg.Params)
 	}
 	if int(h.PayloadBytes) > r.cfg.MaxBlockBytes {
 		return fmt.Errorf("its payload of %d bytes is over the limit of %d", h.PayloadBytes, r.cfg.MaxBlockBytes)
 	}
-	if h.TimeMs <= parent.TimeMs {
-		return fmt.Errorf("its time %d is not after its parent's %d", h.TimeMs, parent.TimeMs)
-	}
 	if h.ExecHeight < parent.ExecHeight || h.ExecHeight > r.latestExec(h.Height) {
 		return fmt.Errorf("it carries the result of block %d; that must be from %d to %d", h.ExecHeight, parent.ExecHeight, r.latestExec(h.Height))
 	}
 	return nil
+}
+
+// checkClosing holds a header against the rule that says which block ends the epoch, and whom it elects. It is not ready
+// while the state that elects is not at hand, which is nobody's fault.
+func (r *Replica) checkClosing(h quorum.Header) (ready bool, err error) {
+	next, failed := r.closingSet(h.Height, h.TimeMs, h.ExecHeight)
+	switch {
+	case failed != nil:
+		return false, nil
+	case next == nil && h.IsClosing():
+		return true, fmt.Errorf("it closes epoch %d, which is not over at height %d and time %d", h.Epoch, h.Height, h.TimeMs)
+	case next == nil:
+		return true, nil
+	case !h.IsClosing():
+		return true, fmt.Errorf("it does not close epoch %d, which is over at height %d and time %d", h.Epoch, h.Height, h.TimeMs)
+	case next.Hash() != h.NextValidatorSet:
+		return true, fmt.Errorf("it hands over to validator set %s; the state after block %d elects %s", h.NextValidatorSet, h.ExecHeight, next.Hash())
+	}
+	return true, nil
 }
 
 func (r *Replica) verdict(c *candidate, hash crypto.Hash, err error) {

@@ -115,16 +115,30 @@ func (c *candidates) setFinal(h quorum.Header, hash crypto.Hash) {
 	}
 }
 
+// dropOpen forgets every block that is not final: its epoch is over.
+func (c *candidates) dropOpen() {
+	clear(c.open)
+	clear(c.tries)
+}
+
 // ancestry lists the transactions of the block with this hash and of its ancestors down to the last executed block. Final
-// ones count too: until they are executed the pool does not know that it must not offer their transactions again.
-func (c *candidates) ancestry(hash crypto.Hash, executed quorum.Height) map[crypto.Hash]bool {
-	ids := map[crypto.Hash]bool{}
-	for e := c.get(hash); e != nil && e.proposal.Header().Height > executed; e = c.get(e.proposal.Header().Parent) {
+// ones count too: until they are executed the pool does not know that it must not offer their transactions again. It is
+// not complete when block sync brought one of them: then no transaction can be told to be new.
+func (c *candidates) ancestry(hash crypto.Hash, executed quorum.Height) (ids map[crypto.Hash]bool, complete bool) {
+	ids = map[crypto.Hash]bool{}
+	for {
+		if h, known := c.header(hash); !known || h.Height <= executed {
+			return ids, known
+		}
+		e := c.get(hash)
+		if e == nil {
+			return ids, false
+		}
 		for _, id := range e.transactions() {
 			ids[id] = true
 		}
+		hash = e.proposal.Header().Parent
 	}
-	return ids
 }
 
 // transactions returns the ids of a candidate's transactions. Others may have notarized the block before we checked its

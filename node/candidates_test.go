@@ -20,7 +20,7 @@ func TestAncestryReachesToTheLastExecutedBlock(t *testing.T) {
 	}
 	for final := range chain {
 		for executed := quorum.Height(0); executed <= 3; executed++ {
-			got := c.ancestry(chain[2].Hash(), executed)
+			got, _ := c.ancestry(chain[2].Hash(), executed)
 			for i, id := range ids {
 				if want := quorum.Height(i+1) > executed; got[id] != want {
 					t.Errorf("with %d final and %d executed, block %d counts: %v", final, executed, i+1, got[id])

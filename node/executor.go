@@ -2,12 +2,12 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/ledger"
-	"waybill/ledger/store"
 	blocksync "waybill/node/sync"
 )
 
@@ -55,18 +55,19 @@ func (x *executor) execute(b FinalBlock) Execution {
 		e.Err = fmt.Errorf("a finalized block holds what no honest validator votes for: %w", err)
 		return e
 	}
-	update, err := ledger.Apply(x.n.store.View(), &ledger.Block{Header: b.Header, Transactions: txs})
+	update, err := ledger.Apply(x.n.store.View(), &ledger.Block{Header: b.Header, Transactions: txs, Next: b.Next})
 	if err != nil {
 		e.Err = err
 		return e
 	}
-	if _, e.Err = x.n.store.Commit(b.Header, b.Payload, b.Certificate, update); e.Err != nil {
+	if _, e.Err = x.n.store.Commit(b.Header, b.Payload, b.Certificate, update, b.Next); e.Err != nil {
 		return e
 	}
 	for _, tx := range txs {
 		e.Transactions = append(e.Transactions, tx.Transaction().ID())
 	}
 	x.n.executed(b.Header, update)
+	e.Err = x.n.taker.Committed(b.Header)
 	return e
 }
 
@@ -83,6 +84,10 @@ func (n *Node) executed(h quorum.Header, update *ledger.Update) {
 	n.metrics.refusals.Add(float64(refused))
 	n.pool.executed(update.Receipts)
 	expired := n.pool.expire(h.Height + 1)
+	n.pool.dropEvidence(func(tx *ledger.Transaction) bool {
+		var refused *ledger.RuleError
+		return !errors.As(ledger.Precheck(n.store.View(), h.Height+1, tx), &refused)
+	})
 	n.log.Debug("block", "height", h.Height, "view", h.View, "transactions", len(update.Receipts), "refused", refused, "expired", expired)
 }
 
@@ -116,77 +121,4 @@ func (x *executor) check(ctx context.Context) error {
 			x.n.loop.answer(ctx, func(r *Replica) error { return r.PayloadChecked(job.hash, ids, err) })
 		}
 	}
-}
-
-// chain is the store as a replica sees it. It implements Ledger.
-type chain struct {
-	store     *store.Store
-	execDelay uint64
-}
-
-// Tip implements Ledger.
-func (c chain) Tip() (LedgerTip, error) {
-	height := c.store.Tip().Height
-	header, err := c.store.Header(height)
-	if err != nil {
-		return LedgerTip{}, err
-	}
-	cert, err := c.store.Certificate(height)
-	if err != nil {
-		return LedgerTip{}, err
-	}
-	tip := LedgerTip{Header: header, Certificate: cert}
-	for h := height; tip.EmptyTail < c.execDelay; h-- {
-		if h == 0 {
-			tip.EmptyTail = c.execDelay
-			break
-		}
-		at, err := c.store.Header(h)
-		if err != nil {
-			return LedgerTip{}, err
-		}
-		if at.TxCount > 0 {
-			break
-		}
-		tip.EmptyTail++
-	}
-	return tip, nil
-}
-
-// Result implements Ledger.
-func (c chain) Result(h quorum.Height) (Result, bool) {
-	state, err := c.store.StateRoot(h)
-	if err != nil {
-		return Result{}, false
-	}
-	receipts, err := c.store.ReceiptsChain(h)
-	return Result{StateRoot: state, ReceiptsChain: receipts}, err == nil
-}
-
-// Blocks implements Ledger.
-func (c chain) Blocks(from quorum.Height, most int) ([]blocksync.Block, error) {
-	var out []blocksync.Block
-	size, certified := 0, false
-	tip := c.store.Tip().Height
-	for h := max(from, 1); h <= tip && h >= from && len(out) < most; h++ {
-		if size >= blocksync.LargestAnswerBytes || certified && size >= blocksync.MaxAnswerBytes {
-			break
-		}
-		header, err := c.store.Header(h)
-		if err != nil {
-			return nil, err
-		}
-		payload, err := c.store.Payload(h)
-		if err != nil {
-			return nil, err
-		}
-		cert, err := c.store.Certificate(h)
-		if err != nil {
-			return nil, err
-		}
-		b := blocksync.Block{Header: header, Payload: payload, Certificate: cert}
-		size, certified = size+b.Size(), certified || cert != nil
-		out = append(out, b)
-	}
-	return out, nil
 }

@@ -140,7 +140,7 @@ func (c *cluster) vote(key crypto.PrivateKey, signer int, kind quorum.VoteKind, 
 	if kind != quorum.KindNullify {
 		v.Height, v.Block = quorum.Height(view), crypto.Sum(crypto.TagHeader, fmt.Append(nil, label))
 	}
-	return quorum.SignVote(c.nodes[0].epoch.Domain, key, v)
+	return quorum.SignVote(c.nodes[0].members.Load().epoch.Domain, key, v)
 }
 
 func votesMessage(s consensus.Status, votes []quorum.Vote) []byte {
@@ -192,7 +192,7 @@ func (c *cluster) requests(round int) [][]byte {
 
 // gossip publishes on both topics what is refused as late as possible.
 func (h *hostile) gossip(s *siege) {
-	domain := h.c.nodes[0].epoch.Domain
+	domain := h.c.nodes[0].members.Load().epoch.Domain
 	publish := func(round int, topic string, msg []byte) {
 		_ = h.net.Publish(context.Background(), topic, append(binary.BigEndian.AppendUint64(nil, uint64(round)), msg...))
 	}
@@ -366,7 +366,7 @@ func TestByzantineValidatorCannotStopTheOthers(t *testing.T) {
 	}
 	c.workOn(1, honest...)
 	s := c.besiege()
-	set := c.nodes[0].epoch.Domain.Set
+	set := c.nodes[0].members.Load().epoch.Domain.Set
 	self, _ := set.Index(c.keys[3].Validator.Public())
 	h := c.hostile(c.keys[3].Peer)
 	s.peers = []*hostile{h}
@@ -408,6 +408,7 @@ func TestSecondProcessWithTheSameKeyStops(t *testing.T) {
 	s := c.settings(1)
 	s.DataDir, s.Listen = filepath.Join(t.TempDir(), "twin"), []string{"/ip4/127.0.0.1/tcp/0"}
 	s.Bootstrap = append(s.Bootstrap, c.nodes[1].PeerAddrs()...)
+	c.sign(s.DataDir, *c.keys[1].Validator)
 	twin, err := Open(s, c.genesis, Keys{Peer: testKey("twin"), Validator: c.keys[1].Validator}, slog.New(slog.DiscardHandler), "test")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	blocksync "waybill/node/sync"
 	"waybill/p2p"
 )
 
@@ -13,8 +14,12 @@ import (
 // its form, and the signatures of votes, proposals and certificates. Only Epoch.Verify makes one, so that
 // the replica checks nothing twice.
 type Inbound struct {
-	From p2p.PeerID
-	kind messageKind
+	From  p2p.PeerID
+	kind  messageKind
+	epoch quorum.Epoch // it was verified for
+
+	// later is the whole message of a peer that is in the next epoch; nothing of it was looked at but its status.
+	later []byte
 
 	status      consensus.Status
 	votes       []quorum.VerifiedVote
@@ -26,28 +31,22 @@ type Inbound struct {
 	most         int
 	hash         crypto.Hash
 	blocks       []byte // undecoded: only the one who asked decodes it
+
+	state *blocksync.StateRequest // answered without the replica
 }
 
 // Transactions returns the raw transactions of a message that brings some, nil for every other message.
 func (in *Inbound) Transactions() [][]byte { return in.transactions }
 
-// Epoch is what never changes within an epoch: the validators, who leads when, where the chain of the epoch
-// begins. It is immutable and may be shared between goroutines.
-type Epoch struct {
-	Number quorum.Epoch
-	Domain quorum.Domain
-	Slate  *quorum.Slate
-	Anchor quorum.Anchor
-}
-
 // Verify decodes and checks a message. An error means that the sender broke the protocol; the message is
 // dropped. Unknown kinds are dropped too, without blame, so that a later version can add some: the result
-// is nil, nil.
+// is nil, nil. Of what a peer in another epoch sends only the status is taken: at a change of epochs honest peers are
+// in two of them.
 func (e *Epoch) Verify(from p2p.PeerID, raw []byte) (*Inbound, error) {
 	if len(raw) == 0 {
 		return nil, malformed("an empty message")
 	}
-	in := &Inbound{From: from, kind: messageKind(raw[0])}
+	in := &Inbound{From: from, kind: messageKind(raw[0]), epoch: e.Number}
 	body := raw[1:]
 	if in.kind >= messageVotes && in.kind <= messageStatus {
 		if len(body) < consensus.StatusSize {
@@ -58,6 +57,13 @@ func (e *Epoch) Verify(from p2p.PeerID, raw []byte) (*Inbound, error) {
 			return nil, err
 		}
 		body = body[consensus.StatusSize:]
+		if in.status.Epoch != e.Number && in.kind != messageStatus {
+			in.kind = messageStatus
+			if in.status.Epoch > e.Number {
+				in.later = raw
+			}
+			return in, nil
+		}
 	}
 	return in.withBody(e, body)
 }
@@ -89,6 +95,8 @@ func (in *Inbound) withBody(e *Epoch, body []byte) (*Inbound, error) {
 			return nil, malformed("a proposal request of %d bytes", len(body))
 		}
 		in.hash = crypto.Hash(body)
+	case messageEpochRequest, messageSnapshotRequest, messageChunkRequest:
+		in.state, err = stateRequest(in.kind, body)
 	default:
 		return nil, nil
 	}
@@ -123,6 +131,10 @@ func (in *Inbound) verifyProposal(e *Epoch, body []byte) error {
 	p, err := quorum.DecodeProposal(body)
 	if err != nil {
 		return err
+	}
+	if p.Header.Epoch < e.Number {
+		in.kind = messageStatus // the answer to a request, made before the epoch changed: nobody's fault
+		return nil
 	}
 	if p.Header.Epoch != e.Number {
 		return malformed("a proposal of epoch %d in epoch %d", p.Header.Epoch, e.Number)

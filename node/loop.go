@@ -170,12 +170,13 @@ func (l *loop) verify(ctx context.Context) error {
 // take verifies one message. A validator's bad one is dropped and no more: nobody, and no new version of the
 // software, may part validators by making them disagree about what is well formed. Any other peer is turned away.
 func (l *loop) take(ctx context.Context, m rawMessage) {
-	_, votes := l.n.members.names[m.from]
+	members := l.n.members.Load()
+	votes := members.votes(m.from)
 	if !votes && forValidators(messageKind(m.msg[0])) {
 		l.n.metrics.dropped.Inc()
 		return
 	}
-	in, err := l.n.epoch.Verify(m.from, m.msg)
+	in, err := members.epoch.Verify(m.from, m.msg)
 	switch {
 	case err != nil:
 		l.n.metrics.malformed.Inc()
@@ -186,6 +187,8 @@ func (l *loop) take(ctx context.Context, m rawMessage) {
 	case in == nil:
 	case in.Transactions() != nil:
 		l.n.takeTransactions(in.Transactions())
+	case in.state != nil:
+		l.n.serveState(m.from, in.state)
 	default:
 		l.post(ctx, func(r *Replica) error { return r.Receive(in) })
 	}
@@ -259,7 +262,9 @@ func (l *loop) Announce(h Head) { l.n.relay.announce(h) }
 // Report implements Env.
 func (l *loop) Report(e quorum.Evidence) {
 	l.n.metrics.evidence.Inc()
-	l.n.log.Warn("a validator broke the rules of consensus", "validator", e.Signer(), "evidence", e.ID())
+	l.n.log.Warn("a validator broke the rules of consensus", "validator", e.Signer(), "epoch", e.First.Epoch, "view", e.First.View,
+		"offence", e.Offence, "evidence", e.ID())
+	l.n.relay.report(e)
 }
 
 // CheckPayload implements Env.
@@ -269,3 +274,17 @@ func (l *loop) CheckPayload(hash crypto.Hash, payload [][]byte) {
 
 // Execute implements Env.
 func (l *loop) Execute(b FinalBlock) { l.n.executor.blocks <- b }
+
+// EpochChanged implements Env. What it reads is in the ledger: the closing block was executed.
+func (l *loop) EpochChanged(e *Epoch) {
+	n := l.n
+	if err := n.setEpoch(e); err != nil {
+		n.log.Error("reading the validators of the epoch", "epoch", e.Number, "error", err) // the old ones stay peers
+		return
+	}
+	if err := n.net.SetDirect(n.members.Load().others()); err != nil {
+		n.log.Error("connecting to the validators of the epoch", "epoch", e.Number, "error", err)
+	}
+	n.net.Recheck()
+	n.log.Info("epoch", "number", e.Number, "from", e.Anchor.Height, "validators", e.Domain.Set.Len(), "validator", e.Self)
+}

@@ -1,56 +1,72 @@
 package node
 
 import (
-	"fmt"
+	"slices"
 
-	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/ledger"
-	"waybill/ledger/store"
 	"waybill/p2p"
 )
 
-// members knows which peers are whose.
+// members is an epoch and which of its peers are whose. It is immutable; when the epoch changes there is a new one.
 type members struct {
-	validators []p2p.PeerID // by index in the validator set
-	names      map[p2p.PeerID]string
-	operators  map[p2p.PeerID]crypto.Address
+	epoch     *Epoch
+	index     map[p2p.PeerID]int
+	names     map[p2p.PeerID]string
+	operators map[p2p.PeerID]crypto.Address
 }
 
-func newMembers(g *ledger.Genesis, set *quorum.Set) (*members, error) {
-	m := &members{
-		validators: make([]p2p.PeerID, set.Len()),
-		names:      map[p2p.PeerID]string{}, operators: map[p2p.PeerID]crypto.Address{},
-	}
-	for _, v := range g.Validators {
-		key := v.PeerKey
-		if key == (crypto.PublicKey{}) {
-			key = v.Key // a genesis may leave the node's identity out: then it is the voting key's
-		}
-		id, err := p2p.PeerIDFromPublicKey(key[:])
+func newMembers(v ledger.View, e *Epoch) (*members, error) {
+	m := &members{epoch: e, index: map[p2p.PeerID]int{}, names: map[p2p.PeerID]string{}, operators: map[p2p.PeerID]crypto.Address{}}
+	for i, id := range e.Peers {
+		of := e.Domain.Set.At(i)
+		registered, err := ledger.ReadValidator(v, of.Key)
 		if err != nil {
-			return nil, fmt.Errorf("peer key of validator %s: %w", v.Name, err)
+			return nil, err
 		}
-		i, _ := set.Index(v.Key)
-		m.validators[i], m.names[id], m.operators[id] = id, v.Name, v.Operator
+		if id != "" && registered != nil {
+			m.index[id], m.names[id], m.operators[id] = i, registered.Name, of.Operator
+		}
 	}
 	return m, nil
 }
 
-// allows returns the rule for connections. On an open node whoever shows the same genesis may connect;
-// otherwise the validators of the genesis, and every peer whose key has an account on the ledger: a company
-// admits its node by a transfer, of nothing if it likes, to the node's address. The rule may be asked from
-// any goroutine.
-func (m *members) allows(s *store.Store, open bool) func(p2p.PeerID) bool {
-	return func(id p2p.PeerID) bool {
-		if _, validator := m.names[id]; validator || open {
-			return true
+// votes reports whether a peer is a validator's node.
+func (m *members) votes(id p2p.PeerID) bool {
+	_, yes := m.index[id]
+	return yes
+}
+
+// others lists the validators' nodes besides our own.
+func (m *members) others() []p2p.PeerID {
+	var out []p2p.PeerID
+	for i, id := range m.epoch.Peers {
+		if id != "" && i != m.epoch.Self {
+			out = append(out, id)
 		}
-		key, err := id.PublicKey()
-		if err != nil {
-			return false
-		}
-		account, err := ledger.ReadAccount(s.View(), crypto.PublicKey(key).Address())
-		return err == nil && account != nil
 	}
+	return out
+}
+
+// allows is the rule for connections. On an open node whoever shows the same genesis may connect; otherwise the
+// validators of the epoch, those who are registered and may be elected, and every peer whose key has an account on the
+// ledger: a company admits its node by a transfer, of nothing if it likes, to the node's address. It may be asked from
+// any goroutine.
+func (n *Node) allows(id p2p.PeerID) bool {
+	if n.settings.OpenPeers || n.members.Load().votes(id) {
+		return true
+	}
+	key, err := id.PublicKey()
+	if err != nil {
+		return false
+	}
+	view := n.store.View()
+	if account, err := ledger.ReadAccount(view, crypto.PublicKey(key).Address()); err == nil && account != nil {
+		return true
+	}
+	registered, err := ledger.ReadValidators(view)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(registered, func(v ledger.Validator) bool { return v.PeerKey == crypto.PublicKey(key) })
 }

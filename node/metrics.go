@@ -52,6 +52,7 @@ func (m *metrics) gauges(n *Node) {
 	}
 	gauge("waybill_ledger_height_blocks", "Height of the ledger.", func() float64 { return float64(n.store.Tip().Height) })
 	gauge("waybill_index_height_blocks", "Height of the index.", func() float64 { return float64(n.index.Height()) })
+	gauge("waybill_consensus_epoch_number", "Epoch of the engine.", func() float64 { return float64(n.members.Load().epoch.Number) })
 	gauge("waybill_consensus_view_number", "View of the engine.", func() float64 { return float64(n.snapshot.Load().Consensus.View) })
 	gauge("waybill_consensus_timeout_seconds", "Bound on one hop that the engine works with.", func() float64 { return float64(n.snapshot.Load().Consensus.Timeout) / 1000 })
 	gauge("waybill_sync_best_blocks", "Highest height known to be final on the network.", func() float64 { return float64(n.snapshot.Load().BestKnown) })

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sync/errgroup"
 
 	"waybill/api"
@@ -19,9 +20,11 @@ import (
 	"waybill/crypto"
 	"waybill/ledger"
 	"waybill/ledger/index"
+	"waybill/ledger/snapshot"
 	"waybill/ledger/store"
 	"waybill/node/journal"
 	"waybill/node/mempool"
+	"waybill/node/signer"
 	"waybill/p2p"
 )
 
@@ -34,24 +37,25 @@ type Node struct {
 	version  string
 	started  time.Time
 
-	// Fixed for the epoch.
-	epoch   *Epoch
-	self    int // validator index; -1 on a full node
-	members *members
+	members atomic.Pointer[members] // of the epoch; replaced when it changes
 
 	// Parts.
-	store    *store.Store
-	index    *index.Index
-	net      *p2p.Network
-	http     net.Listener
-	server   *api.Server
-	metrics  *metrics
-	verifier *mempool.Verifier
-	pool     *pool
-	relay    *relay
-	loop     *loop
-	executor *executor
-	snapshot atomic.Pointer[Snapshot] // of the replica, after its last step
+	store      *store.Store
+	signer     signer.Signer // nil on a full node
+	signerFile *signer.File  // the one that is ours to close; nil until a recovery has made it
+	index      *index.Index
+	net        *p2p.Network
+	http       net.Listener
+	server     *api.Server
+	metrics    *metrics
+	verifier   *mempool.Verifier
+	pool       *pool
+	relay      *relay
+	loop       *loop
+	executor   *executor
+	taker      *snapshot.Taker
+	states     *stateServer
+	snapshot   atomic.Pointer[Snapshot] // of the replica, after its last step
 
 	closing sync.Once
 }
@@ -71,7 +75,7 @@ func Open(s Settings, g *ledger.Genesis, k Keys, log *slog.Logger, version strin
 			err = errors.Join(err, n.close())
 		}
 	}()
-	for _, open := range []func() error{n.openEpoch, n.openLedger, n.openPeers, n.openReplica, n.openAPI} {
+	for _, open := range []func() error{n.openLedger, n.openSnapshots, n.openSigner, n.openPeers, n.openReplica, n.openAPI} {
 		if err := open(); err != nil {
 			return nil, err
 		}
@@ -79,52 +83,101 @@ func Open(s Settings, g *ledger.Genesis, k Keys, log *slog.Logger, version strin
 	return n, nil
 }
 
-func (n *Node) openEpoch() error {
-	set, err := n.genesis.ValidatorSet()
+func (n *Node) openLedger() (err error) {
+	n.store, err = store.Open(n.settings.DataDir, n.genesis, storeOptions(n.settings))
 	if err != nil {
 		return err
 	}
-	if n.self, err = selfIndex(n.genesis, n.keys); err != nil {
+	if n.index, err = index.New(n.store.DB(), n.store, index.Options{Apply: n.store.Apply, Base: n.store.Base()}); err != nil {
 		return err
 	}
-	anchor := n.genesis.Block()
-	n.epoch = &Epoch{
-		Domain: quorum.Domain{Genesis: n.genesis.Hash(), Set: set},
-		Slate:  quorum.NewSlate(set, anchor.Hash()),
-		Anchor: quorum.Anchor{Hash: anchor.Hash(), Height: anchor.Height, TimeMs: anchor.TimeMs},
+	info, err := n.chain().Epoch()
+	if err != nil {
+		return err
 	}
-	n.members, err = newMembers(n.genesis, set)
-	return err
+	return n.setEpoch(NewEpoch(n.store.Genesis(), n.validatorKey(), nil, info))
 }
 
-func (n *Node) openLedger() (err error) {
-	n.store, err = store.Open(n.settings.DataDir, n.genesis, store.Options{
-		CacheBytes: int64(n.settings.CacheMiB) << 20, History: n.settings.History,
-	})
+func (n *Node) chain() chain { return chain{n.store, n.genesis.Params.ExecDelay} }
+
+// validatorKey is the key that votes; zero on a full node.
+func (n *Node) validatorKey() crypto.PublicKey {
+	switch {
+	case n.keys.Signer != nil:
+		return n.keys.Signer.PublicKey()
+	case n.keys.Validator != nil:
+		return n.keys.Validator.Public()
+	}
+	return crypto.PublicKey{}
+}
+
+// openSigner opens what signs votes. Whether it and the journal are of one past is found when the replica opens.
+func (n *Node) openSigner() error {
+	if n.keys.Signer != nil {
+		n.signer = n.keys.Signer
+		return nil
+	}
+	if n.keys.Validator == nil || n.settings.RecoverSigner {
+		return nil
+	}
+	file, err := signer.OpenFile(vfs.Default, SignerFile(n.settings.DataDir), n.signerOptions())
 	if err != nil {
 		return err
 	}
-	n.index, err = index.New(n.store.DB(), n.store, index.Options{Apply: n.store.Apply})
-	return err
+	n.signer, n.signerFile = file, file
+	return nil
+}
+
+func (n *Node) signerOptions() signer.Options {
+	return signer.Options{Genesis: n.store.Genesis(), Key: *n.keys.Validator, Reserve: signer.NodeReserve}
+}
+
+// recoverSigner makes the signer file, or raises it, once a recovery has found where it is safe to sign.
+func (n *Node) recoverSigner(m signer.Mark) (signer.Signer, error) {
+	storage, err := signer.OnFS(vfs.Default, SignerFile(n.settings.DataDir))
+	if err != nil {
+		return nil, err
+	}
+	file, err := signer.Recover(storage, n.signerOptions(), m)
+	if err != nil {
+		return nil, err
+	}
+	n.log.Warn("the signer was recovered: this validator votes again", "after", m)
+	n.signerFile = file
+	return file, nil
+}
+
+// SignerFile is where a validator of a data folder remembers what it signed.
+func SignerFile(dataDir string) string { return filepath.Join(dataDir, signer.FileName) }
+
+// setEpoch makes an epoch the one that messages are verified with and peers are kept for.
+func (n *Node) setEpoch(e *Epoch) error {
+	m, err := newMembers(n.store.View(), e)
+	if err != nil {
+		return err
+	}
+	n.members.Store(m)
+	own, err := p2p.PeerIDFromPrivateKey(n.keys.Peer.Bytes())
+	if err == nil && e.Self >= 0 && e.Peers[e.Self] != p2p.PeerID(own) {
+		n.log.Warn("the ledger names another node for this validator: nobody listens to this one. Start it with the registered peer key",
+			"registered", e.Peers[e.Self], "own", own)
+	}
+	return nil
 }
 
 func (n *Node) openPeers() (err error) {
 	limits := p2p.DefaultLimits()
 	limits.Class[p2p.ClassConsensus].MaxBytes = max(limits.Class[p2p.ClassConsensus].MaxBytes,
-		quorum.MaxProposalSize(n.epoch.Domain.Set.Len())+consensus.StatusSize+1)
+		quorum.MaxProposalSize(quorum.MaxValidators)+consensus.StatusSize+1)
 	limits.Class[p2p.ClassConsensus].QueueBytes = 4 * limits.Class[p2p.ClassConsensus].MaxBytes
 	limits.Class[p2p.ClassSync].MaxBytes = 8 << 20
 	limits.MaxGossipBytes = maxGossip
 	cfg := p2p.Config{
-		PrivateKey: n.keys.Peer.Bytes(), Namespace: n.epoch.Domain.Genesis.String(),
+		PrivateKey: n.keys.Peer.Bytes(), Namespace: n.store.Genesis().String(),
 		Listen: n.settings.Listen, Bootstrap: n.settings.Bootstrap, MDNS: n.settings.MDNS, DHT: n.settings.DHT,
-		Allow: n.members.allows(n.store, n.settings.OpenPeers), Limits: limits, Logger: n.log.With("part", "p2p"),
+		Allow: n.allows, Limits: limits, Logger: n.log.With("part", "p2p"),
 	}
-	for i, id := range n.members.validators {
-		if i != n.self {
-			cfg.Direct = append(cfg.Direct, id)
-		}
-	}
+	cfg.Direct = n.members.Load().others()
 	n.net, err = p2p.New(cfg)
 	return err
 }
@@ -144,14 +197,14 @@ func (n *Node) openReplica() (err error) {
 	}
 	params := n.genesis.Params
 	cfg := Config{
-		Epoch: n.epoch, Self: n.self, Peers: n.members.validators, Timing: timing(params),
+		Genesis: n.store.Genesis(), Key: n.validatorKey(), Timing: timing(params),
 		ExecDelay: params.ExecDelay, MaxBlockBytes: min(int(params.MaxBlockBytes), maxInlinePayload), Params: params.Hash(),
+		EpochLength: params.EpochLength, EpochMs: params.EpochMs,
 	}
-	var key crypto.PrivateKey
-	if n.keys.Validator != nil {
-		key = *n.keys.Validator
+	if n.keys.Validator != nil && n.settings.RecoverSigner {
+		cfg.Recover = n.recoverSigner
 	}
-	replica, err := NewReplica(cfg, n.loop, chain{n.store, params.ExecDelay}, n.pool, journal.OnPebble(n.store), key)
+	replica, err := NewReplica(cfg, n.loop, n.chain(), n.pool, journal.OnPebble(n.store), n.signer)
 	if err != nil {
 		return err
 	}
@@ -208,8 +261,8 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := n.joinTopics(); err != nil {
 		return errors.Join(err, n.close())
 	}
-	n.log.Info("node starts", "name", n.settings.Name, "network", n.genesis.Chain, "genesis", n.epoch.Domain.Genesis,
-		"validator", n.self, "peer", n.net.Self(), "listen", n.net.Addrs(), "api", n.APIAddr(), "height", n.store.Tip().Height)
+	n.log.Info("node starts", "name", n.settings.Name, "network", n.genesis.Chain, "genesis", n.store.Genesis(),
+		"validator", n.members.Load().epoch.Self, "epoch", n.members.Load().epoch.Number, "peer", n.net.Self(), "listen", n.net.Addrs(), "api", n.APIAddr(), "height", n.store.Tip().Height)
 	group, inner := errgroup.WithContext(ctx)
 	parts := []struct {
 		name string
@@ -217,6 +270,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}{
 		{"engine", n.loop.run}, {"executor", n.executor.run}, {"checker", n.executor.check},
 		{"relay", n.relay.run}, {"index", n.index.Run}, {"peers", n.net.Run}, {"storage", n.watchStore},
+		{"snapshots", n.takeSnapshots},
 	}
 	if n.server != nil {
 		parts = append(parts, struct {
@@ -272,8 +326,14 @@ func (n *Node) close() (err error) {
 		if n.http != nil {
 			_ = n.http.Close() // closed already by Serve, or never served
 		}
+		if n.signerFile != nil {
+			err = n.signerFile.Close()
+		}
+		if n.taker != nil {
+			n.taker.Close()
+		}
 		if n.store != nil {
-			err = n.store.Close()
+			err = errors.Join(err, n.store.Close())
 		}
 	})
 	return err

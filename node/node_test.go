@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 
 	"waybill/api"
@@ -20,6 +21,7 @@ import (
 	"waybill/crypto"
 	"waybill/ledger"
 	"waybill/ledger/store"
+	"waybill/node/signer"
 	"waybill/p2p"
 )
 
@@ -38,6 +40,7 @@ type cluster struct {
 	addrs   []string // where each node listens; fixed at its first start
 	nodes   []*running
 	rich    crypto.PrivateKey
+	signs   map[string]bool // folders with a signer file
 }
 
 type running struct {
@@ -57,7 +60,7 @@ func testKey(label string) crypto.PrivateKey {
 
 func newCluster(t *testing.T, stakes ...uint64) *cluster {
 	t.Helper()
-	c := &cluster{t: t, rich: testKey("rich"), nodes: make([]*running, len(stakes))}
+	c := &cluster{t: t, rich: testKey("rich"), nodes: make([]*running, len(stakes)), signs: map[string]bool{}}
 	params := ledger.DefaultParams()
 	params.MinBlockIntervalMs, params.BaseTimeoutMs = 20, 300
 	c.genesis = &ledger.Genesis{
@@ -71,8 +74,9 @@ func newCluster(t *testing.T, stakes ...uint64) *cluster {
 		c.dirs = append(c.dirs, filepath.Join(t.TempDir(), "node"))
 		c.addrs = append(c.addrs, "/ip4/127.0.0.1/tcp/0")
 		c.genesis.Validators = append(c.genesis.Validators, ledger.GenesisValidator{
-			Name: fmt.Sprint("v", i), Key: validator.Public(), PeerKey: peer.Public(), Stake: stake * 1000, Operator: c.rich.Public().Address(),
+			Name: fmt.Sprint("v", i), Key: validator.Public(), PeerKey: peer.Public(), Stake: stake * 1000, Operator: testKey(fmt.Sprint("operator ", i)).Public().Address(),
 		})
+		c.genesis.Accounts = append(c.genesis.Accounts, ledger.GenesisAccount{Address: testKey(fmt.Sprint("operator ", i)).Public().Address(), Balance: 1_000_000})
 	}
 	return c
 }
@@ -95,6 +99,9 @@ func (c *cluster) start(i int) {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", i)
 	}
+	if k := c.keys[i].Validator; k != nil && !c.signs[c.dirs[i]] {
+		c.sign(c.dirs[i], *k)
+	}
 	n, err := Open(c.settings(i), c.genesis, c.keys[i], log, "test")
 	if err != nil {
 		c.t.Fatal(err)
@@ -112,6 +119,18 @@ func (c *cluster) start(i int) {
 	c.t.Cleanup(func() { c.stop(i) })
 }
 
+// sign makes a signer file, as `waybill node init` does.
+func (c *cluster) sign(dir string, key crypto.PrivateKey) {
+	c.t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := signer.CreateFile(vfs.Default, SignerFile(dir), c.genesis.Hash(), key.Public()); err != nil {
+		c.t.Fatal(err)
+	}
+	c.signs[dir] = true
+}
+
 func (c *cluster) stop(i int) {
 	if r := c.nodes[i]; r != nil {
 		c.nodes[i] = nil
@@ -127,12 +146,18 @@ func (c *cluster) backend(i int) *backend { return &backend{c.nodes[i].Node} }
 // transfer submits a transfer through node i and returns its id.
 func (c *cluster) transfer(i int, salt byte) crypto.Hash {
 	c.t.Helper()
-	body, err := ledger.NewBody(c.genesis.Hash(), c.rich.Public().Address(), c.nodes[i].store.Tip().Height+500, &ledger.Transfer{To: testKey("poor").Public().Address(), Amount: 5})
+	return c.submit(i, salt, c.rich, &ledger.Transfer{To: testKey("poor").Public().Address(), Amount: 5})
+}
+
+// submit sends a transaction of an account through node i and returns its id.
+func (c *cluster) submit(i int, salt byte, author crypto.PrivateKey, payload ledger.Payload, also ...crypto.PrivateKey) crypto.Hash {
+	c.t.Helper()
+	body, err := ledger.NewBody(c.genesis.Hash(), author.Public().Address(), c.nodes[i].store.Tip().Height+500, payload)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	body.Salt[0], body.Salt[1] = salt, byte(i)
-	tx, err := ledger.Sign(body, c.rich)
+	tx, err := ledger.Sign(body, append([]crypto.PrivateKey{author}, also...)...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -259,7 +284,7 @@ func TestProofsVerifyAgainstTheGenesis(t *testing.T) {
 	}
 	id := c.transfer(1, 1)
 	c.wait(0, id)
-	b, d := c.backend(0), c.nodes[0].epoch.Domain
+	b, d := c.backend(0), c.nodes[0].members.Load().epoch.Domain
 	proof, err := b.ProveTransaction(context.Background(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -298,6 +323,7 @@ func TestOpenRefusesClearly(t *testing.T) {
 	})
 	t.Run("peer port in use", func(t *testing.T) {
 		s := c.settings(1)
+		c.sign(s.DataDir, *c.keys[1].Validator)
 		s.Listen = []string{c.addrs[0]}
 		if _, err := Open(s, c.genesis, c.keys[1], log, "test"); !errors.Is(err, p2p.ErrAddressInUse) {
 			t.Errorf("got %v, want %v", err, p2p.ErrAddressInUse)
@@ -315,21 +341,54 @@ func TestOpenRefusesClearly(t *testing.T) {
 		s := c.settings(2)
 		other := *c.genesis
 		other.Chain = "another"
-		n, err := Open(s, &other, c.keys[2], log, "test")
+		full := Keys{Peer: c.keys[2].Peer}
+		n, err := Open(s, &other, full, log, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := n.close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(s, c.genesis, c.keys[2], log, "test"); !errors.Is(err, store.ErrForeign) {
+		if _, err := Open(s, c.genesis, full, log, "test"); !errors.Is(err, store.ErrForeign) {
 			t.Errorf("got %v, want %v", err, store.ErrForeign)
 		}
 	})
-	t.Run("a validator key of nobody", func(t *testing.T) {
-		stranger := testKey("stranger")
-		if _, err := Open(c.settings(3), c.genesis, Keys{Peer: testKey("p"), Validator: &stranger}, log, "test"); !errors.Is(err, ErrSettings) {
-			t.Errorf("got %v, want %v", err, ErrSettings)
+	t.Run("a validator without a signer file", func(t *testing.T) {
+		key := testKey("stranger")
+		if _, err := Open(c.settings(3), c.genesis, Keys{Peer: testKey("p"), Validator: &key}, log, "test"); !errors.Is(err, signer.ErrMissing) {
+			t.Errorf("got %v, want %v", err, signer.ErrMissing)
+		}
+	})
+	t.Run("a recovered signer file", func(t *testing.T) {
+		s, key := c.settings(3), testKey("stranger")
+		s.DataDir, s.RecoverSigner = filepath.Join(t.TempDir(), "lost"), true
+		keys := Keys{Peer: testKey("p"), Validator: &key}
+		n, err := Open(s, c.genesis, keys, log, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.recoverSigner(signer.Mark{View: 5, Step: 2}); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.close(); err != nil {
+			t.Fatal(err)
+		}
+		s.RecoverSigner = false
+		if n, err = Open(s, c.genesis, keys, log, "test"); err != nil {
+			t.Fatal(err)
+		}
+		if state, err := n.signer.State(); err != nil || state.Mark != (signer.Mark{View: 5, Step: 2}) {
+			t.Errorf("%+v, %v", state, err)
+		}
+		if err := n.close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("another key's signer file", func(t *testing.T) {
+		s, key := c.settings(3), testKey("stranger")
+		c.sign(s.DataDir, testKey("somebody"))
+		if _, err := Open(s, c.genesis, Keys{Peer: testKey("p"), Validator: &key}, log, "test"); !errors.Is(err, signer.ErrForeign) {
+			t.Errorf("got %v, want %v", err, signer.ErrForeign)
 		}
 	})
 	t.Run("settings", func(t *testing.T) {
@@ -346,7 +405,8 @@ func TestClosedNetworkLetsInAccountsOnly(t *testing.T) {
 	stranger := testKey("stranger").Public()
 	known := c.rich.Public()
 	c.start(0)
-	rule := c.nodes[0].members.allows(c.nodes[0].store, false)
+	rule := c.nodes[0].allows
+	c.nodes[0].settings.OpenPeers = false
 	for _, k := range []struct {
 		key  crypto.PublicKey
 		want bool

@@ -24,6 +24,7 @@ const (
 type allowance struct {
 	used int64
 	at   consensus.Time
+	told consensus.Time // when the peer, of an earlier epoch, was last told our status
 }
 
 // refill lets time pass, and reports whether anything is left.
@@ -33,8 +34,7 @@ func (a *allowance) refill(now consensus.Time, share int64) bool {
 	return a.used < share*allowanceBytes
 }
 
-// allow reports whether a peer may be given something, and what spends it.
-func (r *Replica) allow(peer p2p.PeerID) (spend func(bytes int), ok bool) {
+func (r *Replica) allowanceOf(peer p2p.PeerID) *allowance {
 	a := r.allowances[peer]
 	if a == nil {
 		if len(r.allowances) >= maxAllowances {
@@ -43,9 +43,15 @@ func (r *Replica) allow(peer p2p.PeerID) (spend func(bytes int), ok bool) {
 		a = &allowance{}
 		r.allowances[peer] = a
 	}
+	return a
+}
+
+// allow reports whether a peer may be given something, and what spends it.
+func (r *Replica) allow(peer p2p.PeerID) (spend func(bytes int), ok bool) {
+	a := r.allowanceOf(peer)
 	ok = a.refill(r.env.Now(), 1)
 	shared := &allowance{}
-	if !slices.Contains(r.cfg.Peers, peer) {
+	if r.epoch.index(peer) < 0 {
 		shared = &r.strangers
 		ok = shared.refill(r.env.Now(), allowanceSharers) && ok
 	}
@@ -55,35 +61,47 @@ func (r *Replica) allow(peer p2p.PeerID) (spend func(bytes int), ok bool) {
 	}, ok
 }
 
-// otherValidators names the peers that vote, besides ourselves.
-func otherValidators(cfg Config) []string {
-	var names []string
-	for i, p := range cfg.Peers {
-		if i != cfg.Self {
-			names = append(names, string(p))
-		}
-	}
-	return names
-}
-
 // Receive takes a verified message. Transactions are not the replica's business: whoever runs it puts them
 // into the pool and calls PoolChanged.
 func (r *Replica) Receive(in *Inbound) error {
-	from := slices.Index(r.cfg.Peers, in.From)
+	if in.later != nil && in.status.Epoch == r.epoch.Number { // its epoch began here meanwhile
+		again, err := r.epoch.Verify(in.From, in.later)
+		if err != nil || again == nil {
+			return r.run()
+		}
+		in = again
+	}
+	r.take(in)
+	return r.run()
+}
+
+func (r *Replica) take(in *Inbound) {
 	if in.kind >= messageVotes && in.kind <= messageStatus {
 		r.fetcher.Claim(string(in.From), in.status.FinalHeight)
-		if from >= 0 && from != r.cfg.Self {
+		if in.status.Epoch != r.epoch.Number {
+			r.foreign(in)
+			return
+		}
+		if from := r.epoch.index(in.From); from >= 0 && from != r.epoch.Self {
 			r.push(consensus.StatusArrived{From: from, Status: in.status})
+		}
+		if in.epoch != r.epoch.Number {
+			return // verified with the set of another epoch
 		}
 	}
 	switch in.kind {
 	case messageVotes:
+		for _, v := range in.votes {
+			r.recovery.saw(v.Vote().Epoch, v.Vote().View)
+		}
 		if len(in.votes) > 0 {
 			r.push(consensus.VotesArrived{Votes: in.votes})
 		}
 	case messageProposal:
+		r.recovery.saw(in.proposal.Header().Epoch, in.proposal.Header().View)
 		r.push(consensus.ProposalArrived{Proposal: in.proposal})
 	case messageCertificate:
+		r.recovery.saw(in.certificate.Certificate().Epoch, in.certificate.Certificate().View)
 		r.prove(in.certificate)
 		r.push(consensus.CertificateArrived{Certificate: in.certificate})
 	case messageBlockRequest:
@@ -93,7 +111,6 @@ func (r *Replica) Receive(in *Inbound) error {
 	case messageProposalRequest:
 		r.serveProposal(in)
 	}
-	return r.run()
 }
 
 // Connected tells a new peer where we stand.
@@ -108,11 +125,24 @@ func (r *Replica) Disconnected(peer p2p.PeerID) error {
 	return r.run()
 }
 
-// HeadAnnounced takes a finalized block's announcement from gossip.
+// HeadAnnounced takes a finalized block's announcement from gossip, verified for this epoch.
 func (r *Replica) HeadAnnounced(from p2p.PeerID, height quorum.Height, cert quorum.VerifiedCertificate) error {
 	r.fetcher.Claim(string(from), height)
+	if cert.Certificate().Epoch != r.epoch.Number {
+		return r.run()
+	}
 	r.prove(cert)
 	r.push(consensus.CertificateArrived{Certificate: cert})
+	return r.run()
+}
+
+// HeadClaimed takes an announcement that cannot be verified here yet: its epoch has not begun.
+func (r *Replica) HeadClaimed(from p2p.PeerID, epoch quorum.Epoch, height quorum.Height) error {
+	r.fetcher.Claim(string(from), height)
+	if epoch > r.epoch.Number {
+		r.laterEpoch = true
+		r.pumpSync()
+	}
 	return r.run()
 }
 
@@ -125,25 +155,32 @@ func (r *Replica) prove(c quorum.VerifiedCertificate) {
 // bestKnown is the highest height that is certainly final: one that a certificate shows, or that validators claim of
 // whom one at least is honest. A single liar's claim makes us ask for blocks, but is shown to nobody as the truth.
 func (r *Replica) bestKnown() quorum.Height {
-	type claim struct {
-		height quorum.Height
-		power  quorum.Power
-	}
 	var claims []claim
-	set := r.cfg.Epoch.Domain.Set
-	for i, p := range r.cfg.Peers {
-		if h := r.fetcher.Claimed(string(p)); h > r.proven && i != r.cfg.Self {
-			claims = append(claims, claim{h, set.At(i).Power})
+	set := r.epoch.Domain.Set
+	for i, p := range r.epoch.Peers {
+		if i != r.epoch.Self {
+			claims = append(claims, claim{uint64(r.fetcher.Claimed(string(p))), set.At(i).Power})
 		}
 	}
-	slices.SortFunc(claims, func(a, b claim) int { return cmp.Compare(b.height, a.height) })
-	var power quorum.Power
+	return max(r.proven, quorum.Height(certain(claims, set.Blocking())))
+}
+
+// claim is a height or view that a validator says it has reached.
+type claim struct {
+	value uint64
+	power quorum.Power
+}
+
+// certain is the highest value that claims of at least this power reach.
+func certain(claims []claim, power quorum.Power) uint64 {
+	slices.SortFunc(claims, func(a, b claim) int { return cmp.Compare(b.value, a.value) })
+	var sum quorum.Power
 	for _, c := range claims {
-		if power += c.power; power >= set.Blocking() {
-			return c.height
+		if sum += c.power; sum >= power {
+			return c.value
 		}
 	}
-	return r.proven
+	return 0
 }
 
 func (r *Replica) serveBlocks(in *Inbound) {
@@ -164,8 +201,8 @@ func (r *Replica) serveBlocks(in *Inbound) {
 
 func (r *Replica) serveProposal(in *Inbound) {
 	c := r.candidates.get(in.hash)
-	if c == nil {
-		return
+	if c == nil || c.proposal.Header().Epoch != r.epoch.Number {
+		return // of an epoch that is over the ledger has everything: block sync
 	}
 	spend, ok := r.allow(in.From)
 	if !ok {
@@ -180,8 +217,8 @@ func (r *Replica) serveProposal(in *Inbound) {
 // claimFor lets block sync ask those who certified a block that we do not hold.
 func (r *Replica) claimFor(height quorum.Height, signers []int) {
 	for _, i := range signers {
-		if i >= 0 && i < len(r.cfg.Peers) && i != r.cfg.Self {
-			r.fetcher.Claim(string(r.cfg.Peers[i]), height)
+		if i >= 0 && i < len(r.epoch.Peers) && i != r.epoch.Self {
+			r.fetcher.Claim(string(r.epoch.Peers[i]), height)
 		}
 	}
 	r.pumpSync()
@@ -195,11 +232,19 @@ const syncLag = 2
 // blocks by consensus there is maxBacklog.
 const maxUnexecuted = 256
 
+// stallMs is how long we may stand below a peer's claim, however small the distance, before we ask for blocks after
+// all: what finalized the last block may be with nobody who would send it again.
+const stallMs = 1_000
+
 func (r *Replica) pumpSync() {
-	if r.final.Height > r.executed+maxUnexecuted {
-		return
+	if r.closingAt > 0 || r.final.Height > r.executed+maxUnexecuted {
+		return // what follows is verified with a set that is not here yet, or waits for execution
 	}
-	if !r.fetcher.Busy() && !r.fetcher.Ahead(r.final.Height+syncLag) && r.missed <= r.final.Height {
+	lag := quorum.Height(syncLag)
+	if r.laterEpoch || r.env.Now()-r.risenAt >= stallMs {
+		lag = 0
+	}
+	if !r.fetcher.Busy() && !r.fetcher.Ahead(r.final.Height+lag) && r.missed <= r.final.Height {
 		return
 	}
 	if req := r.fetcher.Next(int64(r.env.Now()), r.final); req != nil {
@@ -221,8 +266,9 @@ func (r *Replica) receiveBlocks(in *Inbound) {
 	c := cert.Certificate()
 	for i := range blocks {
 		b := &blocks[i]
-		final := FinalBlock{Header: b.Header, Hash: b.Header.Hash(), Payload: b.Payload, Certificate: &c}
+		final := FinalBlock{Header: b.Header, Hash: b.Header.Hash(), Payload: b.Payload, Certificate: &c, Next: b.Next}
 		r.execute(final)
+		r.closedBySync = r.closingAt > 0
 		r.candidates.setFinal(b.Header, final.Hash)
 	}
 	last := blocks[len(blocks)-1].Header

@@ -83,6 +83,22 @@ func (p *pool) expire(next quorum.Height) int {
 	return len(p.waiting.Expire(next))
 }
 
+// dropEvidence drops proofs of offences that do not count any more: of an offender who was punished for another one.
+func (p *pool) dropEvidence(counts func(*ledger.Transaction) bool) {
+	p.mu.Lock()
+	held := p.waiting.Evidence()
+	p.mu.Unlock()
+	var gone []crypto.Hash
+	for _, tx := range held {
+		if !counts(tx) {
+			gone = append(gone, tx.ID())
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting.Remove(gone)
+}
+
 func (p *pool) size() (transactions, bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -33,6 +33,7 @@ const (
 	relayAgain      = 3 * time.Second        // a transaction still waiting after this is passed on once more
 	relayOwn        = 4096                   // of these at most are remembered; the oldest is forgotten
 	relayRemembered = 65_536                 // ids of submitted transactions remembered
+	evidenceQueue   = 64                     // proofs of offences not submitted yet; at the limit one is dropped
 	headsQueue      = 16                     // announcements waiting; at the limit one is dropped
 	headsEvery      = 2 * time.Second        // an idle validator's turn to announce the last block again
 	publishTime     = 500 * time.Millisecond // for one publication
@@ -44,8 +45,10 @@ type relay struct {
 	n     *Node
 	queue chan ownTransaction
 	heads chan Head
+	proof chan quorum.Evidence
 
 	submitted *lru.Cache[crypto.Hash, quorum.Height] // the last ones with their expiry, to tell expired from unknown
+	gossiped  *lru.Cache[crypto.Hash, time.Time]     // when a transaction was last forwarded; see firstLately
 
 	// Owned by the goroutine of run.
 	own  []ownTransaction
@@ -63,7 +66,26 @@ func newRelay(n *Node) (*relay, error) {
 	if err != nil {
 		return nil, fmt.Errorf("remembering submitted transactions: %w", err)
 	}
-	return &relay{n: n, submitted: submitted, queue: make(chan ownTransaction, relayQueue), heads: make(chan Head, headsQueue)}, nil
+	gossiped, err := lru.New[crypto.Hash, time.Time](relayRemembered)
+	if err != nil {
+		return nil, fmt.Errorf("remembering forwarded transactions: %w", err)
+	}
+	return &relay{n: n, submitted: submitted, gossiped: gossiped, queue: make(chan ownTransaction, relayQueue), heads: make(chan Head, headsQueue), proof: make(chan quorum.Evidence, evidenceQueue)}, nil
+}
+
+// firstLately reports whether any of these transactions was not forwarded within half of relayAgain. A topic tells repetitions
+// by their bytes, and the nonce makes new ones of the same transactions as often as anybody likes: without this, one
+// peer could make the whole network carry them.
+func (r *relay) firstLately(raws [][]byte, now time.Time) bool {
+	first := false
+	for _, raw := range raws {
+		key := crypto.Sum(crypto.TagTransaction, raw)
+		if at, known := r.gossiped.Get(key); !known || now.Sub(at) >= relayAgain/2 {
+			first = true
+			r.gossiped.Add(key, now)
+		}
+	}
+	return first
 }
 
 // submit queues a transaction; false when there is no room.
@@ -91,6 +113,36 @@ func (r *relay) announce(h Head) {
 	}
 }
 
+// report never waits.
+func (r *relay) report(e quorum.Evidence) {
+	select {
+	case r.proof <- e:
+	default:
+	}
+}
+
+// accuse makes the transaction that proves an offence and sends it like one of our own. Whoever saw the same votes makes
+// the same transaction.
+func (r *relay) accuse(ctx context.Context, e quorum.Evidence) {
+	record, err := r.n.store.Epoch(e.First.Epoch)
+	if err != nil {
+		r.n.log.Error("no validators are known for evidence", "epoch", e.First.Epoch, "error", err)
+		return
+	}
+	tx, err := ledger.NewEvidenceTransaction(quorum.Domain{Genesis: r.n.store.Genesis(), Set: record.Set}, e)
+	if err != nil {
+		r.n.log.Error("evidence that is none", "evidence", e.ID(), "error", err)
+		return
+	}
+	if err := r.n.admit([][]byte{tx.Raw()})[0]; err != nil {
+		r.n.log.Debug("evidence is not taken", "evidence", e.ID(), "error", err) // mostly: punished already
+		return
+	}
+	if r.n.pool.has(tx.ID()) {
+		r.pass(ctx, []ownTransaction{{tx.ID(), tx.Raw(), time.Now()}})
+	}
+}
+
 func (r *relay) run(ctx context.Context) error {
 	again := time.NewTicker(relayAgain)
 	defer again.Stop()
@@ -102,6 +154,8 @@ func (r *relay) run(ctx context.Context) error {
 			return nil
 		case tx := <-r.queue:
 			r.pass(ctx, r.gather(ctx, tx))
+		case e := <-r.proof:
+			r.accuse(ctx, e)
 		case h := <-r.heads:
 			r.last = h
 			r.publishHead(ctx, h)
@@ -146,16 +200,15 @@ func (r *relay) pass(ctx context.Context, batch []ownTransaction) {
 }
 
 func (r *relay) send(ctx context.Context, msg []byte) {
-	if r.n.self < 0 {
+	members := r.n.members.Load()
+	if members.epoch.Self < 0 {
 		// A topic forwards equal bytes once: without the nonce a repetition would go nowhere.
 		nonce := binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano()))
 		r.publish(ctx, topicTransactions, append(nonce, msg...))
 		return
 	}
-	for i, peer := range r.n.members.validators {
-		if i != r.n.self {
-			r.n.net.Send(peer, p2p.ClassBatch, msg)
-		}
+	for _, peer := range members.others() {
+		r.n.net.Send(peer, p2p.ClassBatch, msg)
 	}
 }
 
@@ -192,8 +245,8 @@ func (r *relay) publishHead(ctx context.Context, h Head) {
 // announceInTurn lets one validator after the other announce the last certified block of its ledger, so that
 // a node which missed the announcement learns of it even while the chain is idle.
 func (r *relay) announceInTurn(ctx context.Context, now time.Time) {
-	turn := int(now.Unix()/int64(headsEvery/time.Second)) % len(r.n.members.validators)
-	if r.n.self != turn {
+	e := r.n.members.Load().epoch
+	if turn := int(now.Unix()/int64(headsEvery/time.Second)) % e.Domain.Set.Len(); e.Self != turn {
 		return
 	}
 	height := r.n.store.Tip().Height
@@ -212,13 +265,11 @@ func (n *Node) joinTopics() error {
 	if err := n.net.Join(p2p.Topic{Name: topicTransactions, MaxBytes: maxGossip}, n.judgeTransactions, ignore); err != nil {
 		return err
 	}
-	return n.net.Join(p2p.Topic{Name: topicHeads, MaxBytes: quorum.HeaderSize + maxCertificate(n.epoch.Domain.Set.Len())}, n.judgeHead, ignore)
+	return n.net.Join(p2p.Topic{Name: topicHeads, MaxBytes: quorum.HeaderSize + quorum.MaxCertificateSize}, n.judgeHead, ignore)
 }
 
 // ignore receives what was dealt with while it was judged.
 func ignore(p2p.PeerID, []byte) {}
-
-func maxCertificate(validators int) int { return 128 + validators/8 + validators*crypto.SignatureSize }
 
 // judgeTransactions holds gossiped transactions. The sender answers for form and signatures; whether the
 // ledger takes them may look different where it is further, or not as far.
@@ -229,6 +280,9 @@ func (n *Node) judgeTransactions(_ p2p.PeerID, msg []byte) p2p.Verdict {
 	raws, err := decodeTransactions(msg[gossipNonce+1:])
 	if err != nil {
 		return p2p.Reject
+	}
+	if !n.relay.firstLately(raws, time.Now()) {
+		return p2p.Ignore
 	}
 	verdict := p2p.Accept
 	for _, err := range n.admit(raws) {
@@ -253,13 +307,19 @@ func (n *Node) judgeHead(from p2p.PeerID, msg []byte) p2p.Verdict {
 		return p2p.Reject
 	}
 	cert, err := quorum.DecodeCertificate(msg[quorum.HeaderSize:])
-	if err != nil || cert.Kind != quorum.KindFinalize || cert.Block != header.Hash() || cert.Height != header.Height {
+	if err != nil || cert.Kind != quorum.KindFinalize || cert.Finalizes() != header.Hash() ||
+		cert.Height != header.Height || cert.Epoch != header.Epoch {
 		return p2p.Reject
 	}
-	if header.Epoch != n.epoch.Number || cert.Epoch != n.epoch.Number || header.Height <= n.store.Tip().Height {
+	e := n.members.Load().epoch
+	if header.Height <= n.store.Tip().Height || header.Epoch < e.Number {
 		return p2p.Ignore
 	}
-	verified, err := quorum.VerifyCertificate(n.epoch.Domain, cert)
+	if header.Epoch > e.Number { // we are behind, and cannot tell yet whether it is true
+		n.loop.tryPost(func(r *Replica) error { return r.HeadClaimed(from, header.Epoch, header.Height) })
+		return p2p.Ignore
+	}
+	verified, err := quorum.VerifyCertificate(e.Domain, cert)
 	if err != nil {
 		return p2p.Reject
 	}

@@ -7,101 +7,10 @@ import (
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/node/journal"
+	"waybill/node/signer"
 	blocksync "waybill/node/sync"
 	"waybill/p2p"
 )
-
-// Env is what a Replica needs of the world. The shell performs it with sockets, timers and goroutines, the
-// simulator with a virtual queue. None of its methods may block or call back into the replica.
-type Env interface {
-	// Now is the local clock.
-	Now() consensus.Time
-	// Send gives a message to a peer, best effort.
-	Send(to p2p.PeerID, class p2p.Class, msg []byte)
-	// Announce tells full nodes about a finalized block, best effort.
-	Announce(Head)
-	// Arm asks for Replica.TimerFired(id) at a time or soon after. A later call for the same id replaces it.
-	Arm(id TimerID, at consensus.Time)
-	// CheckPayload asks for Replica.PayloadChecked with Ledger.CheckPayload's answer.
-	CheckPayload(hash crypto.Hash, payload [][]byte)
-	// Report hands over proof that a validator broke the rules.
-	Report(quorum.Evidence)
-	// Execute asks for Replica.Executed after the block was executed and committed. Blocks are executed in the
-	// order of the calls.
-	Execute(FinalBlock)
-}
-
-// Ledger is what a Replica reads of the ledger behind it.
-type Ledger interface {
-	// Tip is the last executed block.
-	Tip() (LedgerTip, error)
-	// Result returns the roots after an executed height; false when it is not executed or no longer kept.
-	Result(quorum.Height) (Result, bool)
-	// Blocks returns stored blocks from a height on, as many as fit an answer; none when it has none.
-	Blocks(from quorum.Height, most int) ([]blocksync.Block, error)
-}
-
-// Pool holds transactions that wait to be ordered.
-type Pool interface {
-	// Pending reports whether any transaction waits.
-	Pending() bool
-	// Select returns raw transactions for a block of at most maxBytes; skip names those an unfinished ancestor
-	// carries already.
-	Select(maxBytes int, skip func(crypto.Hash) bool) [][]byte
-	// Ordered drops the transactions of a finalized block.
-	Ordered(ids []crypto.Hash)
-}
-
-// LedgerTip is where the ledger stands after a restart.
-type LedgerTip struct {
-	Header      quorum.Header
-	Certificate *quorum.Certificate // of this very block; nil at the anchor and where a descendant's finalized it
-	EmptyTail   uint64              // blocks without transactions at the end, counted up to the execution delay
-}
-
-// Result is what executing a block gave.
-type Result struct {
-	StateRoot     crypto.Hash
-	ReceiptsChain crypto.Hash
-}
-
-// Head announces a finalized block to full nodes.
-type Head struct {
-	Header      quorum.Header
-	Certificate quorum.Certificate
-}
-
-// FinalBlock is a block on its way into the ledger.
-type FinalBlock struct {
-	Header      quorum.Header
-	Hash        crypto.Hash
-	Payload     [][]byte
-	Certificate *quorum.Certificate // finalizes this block or a descendant of it
-}
-
-// TimerID names a timer of the replica: the machine's four, and its own.
-type TimerID uint8
-
-// The replica's own timers; lower numbers are the machine's (consensus.TimerID).
-const (
-	timerBuild TimerID = 16 // the earliest time of the block we are to build
-	timerClock TimerID = 17 // a proposal from the near future becomes timely
-	timerSync  TimerID = 18 // look after block sync
-)
-
-const syncEveryMs = 250
-
-// Config is what a replica is told once.
-type Config struct {
-	Epoch  *Epoch
-	Self   int          // index in the validator set; -1 follows without voting
-	Peers  []p2p.PeerID // of the validators, by index
-	Timing consensus.Timing
-
-	ExecDelay     uint64
-	MaxBlockBytes int
-	Params        crypto.Hash // hash of the network's parameters, in every header
-}
 
 // Replica is one node's part in the network: it owns the consensus machine, the blocks that are not final
 // yet, and block sync, and performs the machine's outputs in their order. It is single-threaded: one
@@ -111,12 +20,21 @@ type Config struct {
 // Invariants: (1) nothing is sent that the journal has not made durable; (2) blocks go to Env.Execute in
 // height order, each once; (3) candidates, cached proposals and requests are bounded.
 type Replica struct {
-	cfg     Config
-	env     Env
-	ledger  Ledger
-	pool    Pool
-	journal *journal.Journal
-	machine *consensus.Machine
+	cfg    Config
+	env    Env
+	ledger Ledger
+	pool   Pool
+	disk   journal.Disk
+	signer signer.Signer // nil never signs
+
+	// Of the epoch.
+	epoch        *Epoch
+	journal      *journal.Journal
+	machine      *consensus.Machine
+	sets         map[quorum.Height]*quorum.Set // what states elected
+	closingAt    quorum.Height                 // the final closing block, until it is executed; else 0
+	closedBySync bool                          // it came by block sync
+	later        []*Inbound                    // of the next epoch
 
 	// Blocks.
 	candidates *candidates
@@ -129,11 +47,17 @@ type Replica struct {
 	inputs   []consensus.Input // for the machine, in order
 	building *consensus.BuildRequest
 	checking map[crypto.Hash]bool // payload checks under way
-	fetcher  *blocksync.Fetcher
-	proven   quorum.Height  // of the highest finalization seen
-	missed   quorum.Height  // final, but dropped here before it could be executed: block sync brings it
-	clockAt  consensus.Time // when timerClock fires; 0 when it is not armed
-	pending  bool           // what the machine knows of Pool.Pending
+	clockAt  consensus.Time       // when timerClock fires; 0 when it is not armed
+	pending  bool                 // what the machine knows of Pool.Pending
+	recovery *recovery            // nil when it is over, or there never was one
+	unsigned []quorum.Vote        // of this epoch, until the signer can be reached or the view is over
+
+	// Block sync.
+	fetcher    *blocksync.Fetcher
+	proven     quorum.Height  // of the highest finalization seen
+	missed     quorum.Height  // final, but dropped here before it could be executed: block sync brings it
+	laterEpoch bool           // somebody says that a later epoch has begun
+	risenAt    consensus.Time // when final last rose
 
 	allowances map[p2p.PeerID]*allowance // what peers may take
 	strangers  allowance                 // what all that do not vote may take together
@@ -141,65 +65,112 @@ type Replica struct {
 	halted error
 }
 
-// NewReplica continues from what disk and ledger hold. Start sets it going.
-func NewReplica(cfg Config, env Env, ledger Ledger, pool Pool, disk journal.Disk, key crypto.PrivateKey) (*Replica, error) {
-	e := cfg.Epoch
-	j, found, err := journal.Open(disk, journal.Config{Domain: e.Domain, Slate: e.Slate, Anchor: e.Anchor, Epoch: e.Number, Self: cfg.Self, Key: key})
+// NewReplica continues from what disk and ledger hold. Start sets it going. Without a signer it never votes; with
+// Config.Recover it must be nil.
+func NewReplica(cfg Config, env Env, ledger Ledger, pool Pool, disk journal.Disk, signs signer.Signer) (*Replica, error) {
+	r := &Replica{
+		cfg: cfg, env: env, ledger: ledger, pool: pool, disk: disk, signer: signs,
+		candidates: newCandidates(), checking: map[crypto.Hash]bool{}, allowances: map[p2p.PeerID]*allowance{},
+	}
+	if cfg.Recover != nil {
+		r.recovery, r.signer = &recovery{}, nil
+	}
+	info, err := ledger.Epoch()
 	if err != nil {
 		return nil, err
 	}
-	tip, err := ledger.Tip()
-	if err != nil {
+	r.recovery.enter(info.Number, true)
+	if err := r.enter(info); err != nil {
 		return nil, err
+	}
+	return r, nil
+}
+
+// enter begins to work in an epoch, from what disk and ledger hold of it.
+func (r *Replica) enter(info EpochInfo) error {
+	e := NewEpoch(r.cfg.Genesis, r.cfg.Key, r.cfg.Checker, info)
+	j, found, err := journal.Open(r.disk, journal.Config{
+		Domain: e.Domain, Slate: e.Slate, Anchor: e.Anchor, Epoch: e.Number, Self: e.Self, Signer: r.signer,
+	})
+	if err != nil {
+		return err
+	}
+	tip, err := r.ledger.Tip()
+	if err != nil {
+		return err
 	}
 	rec := consensus.Recovered{
 		Votes: found.Votes, OwnProposals: found.OwnProposals, Blocks: found.Blocks,
 		Certificates: found.Certificates, Signed: found.Signed,
 	}
 	if tip.Header.Height > e.Anchor.Height {
-		cert, err := tipCertificate(e.Domain, tip, found.Certificates)
+		cert, err := tipCertificate(e, tip, found.Certificates)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		rec.LastFinal = &consensus.Tip{Header: tip.Header, Certificate: cert, EmptyTail: tip.EmptyTail}
 	}
-	r := &Replica{
-		cfg: cfg, env: env, ledger: ledger, pool: pool, journal: j,
-		machine: consensus.New(consensus.Config{
-			Domain: e.Domain, Epoch: e.Number, Slate: e.Slate, Anchor: e.Anchor,
-			Self: cfg.Self, ExecDelay: cfg.ExecDelay, Timing: cfg.Timing,
-		}, rec),
-		candidates: newCandidates(),
-		final:      blocksync.Tip{Height: tip.Header.Height, Hash: tip.Header.Hash(), TimeMs: tip.Header.TimeMs},
-		executed:   tip.Header.Height,
-		checking:   map[crypto.Hash]bool{},
-		fetcher:    blocksync.NewFetcher(e.Domain, otherValidators(cfg)),
-		allowances: map[p2p.PeerID]*allowance{},
+	r.epoch, r.journal = e, j
+	r.machine = consensus.New(consensus.Config{
+		Domain: e.Domain, Epoch: e.Number, Slate: e.Slate, Anchor: e.Anchor,
+		Self: r.votesAs(e), ExecDelay: r.cfg.ExecDelay, Timing: r.cfg.Timing,
+	}, rec)
+	r.closedBySync = false
+	r.sets, r.closingAt, r.laterEpoch = map[quorum.Height]*quorum.Set{}, 0, false
+	r.inputs, r.building, r.pending, r.missed = nil, nil, false, 0
+	r.unsigned = nil
+	clear(r.checking)
+	r.candidates.dropOpen()
+	if r.fetcher == nil {
+		r.fetcher = blocksync.NewFetcher(e.Domain, e.Number, e.others())
+	} else {
+		r.fetcher = r.fetcher.InEpoch(e.Domain, e.Number, e.others())
 	}
-	r.finalExec = tip.Header.ExecHeight
-	if tip.EmptyTail < cfg.ExecDelay {
-		r.lastWork = tip.Header.Height - quorum.Height(tip.EmptyTail)
-	}
-	r.candidates.setFinal(tip.Header, r.final.Hash)
+	r.stand(tip)
 	for _, p := range append(found.OwnProposals, found.Blocks...) {
 		r.candidates.add(p)
 		r.candidates.get(p.Hash()).stored = true
 	}
-	return r, nil
+	return nil
 }
+
+// votesAs is the index that the machine signs for; -1 when there is nothing to sign with.
+func (r *Replica) votesAs(e *Epoch) int {
+	if r.signer == nil {
+		return -1
+	}
+	return e.Self
+}
+
+// stand notes where the ledger is.
+func (r *Replica) stand(tip LedgerTip) {
+	hash := tip.Header.Hash()
+	r.final = blocksync.Tip{Height: tip.Header.Height, Hash: hash, TimeMs: tip.Header.TimeMs}
+	r.finalExec, r.executed = tip.Header.ExecHeight, tip.Header.Height
+	r.lastWork = 0
+	if tip.EmptyTail < r.cfg.ExecDelay {
+		r.lastWork = tip.Header.Height - quorum.Height(tip.EmptyTail)
+	}
+	if _, known := r.candidates.header(hash); !known {
+		r.candidates.setFinal(tip.Header, hash)
+	}
+}
+
+// Epoch is the epoch that the replica works in.
+func (r *Replica) Epoch() *Epoch { return r.epoch }
 
 // tipCertificate finds what finalized the last block of our ledger: its own certificate, or one of a
 // descendant, which the journal kept before the block was committed.
-func tipCertificate(d quorum.Domain, tip LedgerTip, kept []quorum.VerifiedCertificate) (quorum.VerifiedCertificate, error) {
+func tipCertificate(e *Epoch, tip LedgerTip, kept []quorum.VerifiedCertificate) (quorum.VerifiedCertificate, error) {
 	if tip.Certificate != nil {
-		cert, err := quorum.VerifyCertificate(d, *tip.Certificate)
+		cert, err := quorum.VerifyCertificate(e.Domain, *tip.Certificate)
 		if err != nil {
 			return cert, fmt.Errorf("the certificate of our own block %d: %w", tip.Header.Height, err)
 		}
 		return cert, nil
 	}
 	for _, c := range kept {
-		if cert := c.Certificate(); cert.Kind == quorum.KindFinalize && cert.Height >= tip.Header.Height {
+		if cert := c.Certificate(); cert.Kind == quorum.KindFinalize && cert.Height >= tip.Header.Height && cert.Epoch == e.Number {
 			return c, nil
 		}
 	}
@@ -209,8 +180,8 @@ func tipCertificate(d quorum.Domain, tip LedgerTip, kept []quorum.VerifiedCertif
 // Start enters the first view.
 func (r *Replica) Start() error {
 	r.env.Arm(timerSync, r.env.Now().Add(syncEveryMs))
-	r.push(consensus.Start{})
-	r.noteWork()
+	r.risenAt = r.env.Now()
+	r.begin()
 	return r.run()
 }
 
@@ -266,6 +237,11 @@ func (r *Replica) perform(out consensus.Output) error {
 		return err
 	}
 	for _, m := range out.Send {
+		if m.Proposal != nil {
+			if err := r.journal.SyncProposal(); err != nil {
+				return err
+			}
+		}
 		r.send(m)
 	}
 	for _, t := range out.Timers {
@@ -286,6 +262,7 @@ func (r *Replica) perform(out consensus.Output) error {
 		r.askProposal(f)
 	}
 	if out.Sync != nil {
+		r.missed = max(r.missed, out.Sync.Height)
 		r.claimFor(out.Sync.Height, out.Sync.From)
 	}
 	if err := r.finalize(out.Finalized); err != nil {
@@ -297,8 +274,11 @@ func (r *Replica) perform(out consensus.Output) error {
 	return nil
 }
 
-// sign makes votes durable together with the blocks they notarize, then sends them and hands them back.
+// sign makes votes durable together with the blocks they notarize, then sends them and hands them back. Votes of the
+// present view wait for a signer that is out of reach: without them the view might never end.
 func (r *Replica) sign(votes []quorum.Vote) error {
+	votes = append(r.unsigned, votes...)
+	r.unsigned = nil
 	if len(votes) == 0 {
 		return nil
 	}
@@ -318,6 +298,10 @@ func (r *Replica) sign(votes []quorum.Vote) error {
 		r.push(consensus.VotesArrived{Votes: signed})
 	}
 	for _, v := range refused {
+		if r.journal.Away() && v.View >= r.machine.Snapshot().View {
+			r.unsigned = append(r.unsigned, v)
+			continue
+		}
 		r.push(consensus.SignRefused{Vote: v})
 	}
 	return nil
@@ -327,14 +311,14 @@ func (r *Replica) send(out consensus.Outgoing) {
 	kind, msg := encodeOutgoing(out)
 	if out.To == consensus.Everyone {
 		r.toValidators(kind, msg)
-	} else if out.To >= 0 && out.To < len(r.cfg.Peers) && out.To != r.cfg.Self {
-		r.env.Send(r.cfg.Peers[out.To], classOf(kind), msg)
+	} else if out.To >= 0 && out.To < len(r.epoch.Peers) && out.To != r.epoch.Self {
+		r.env.Send(r.epoch.Peers[out.To], classOf(kind), msg)
 	}
 }
 
 func (r *Replica) toValidators(kind messageKind, msg []byte) {
-	for i, peer := range r.cfg.Peers {
-		if i != r.cfg.Self {
+	for i, peer := range r.epoch.Peers {
+		if i != r.epoch.Self {
 			r.env.Send(peer, classOf(kind), msg)
 		}
 	}
@@ -348,14 +332,14 @@ func (r *Replica) askProposal(f consensus.FetchRequest) {
 	}
 	from := f.From
 	if len(from) == 0 {
-		for i := range r.cfg.Peers {
+		for i := range r.epoch.Peers {
 			from = append(from, i)
 		}
 	}
 	tries := r.candidates.asked(f.Hash)
 	for k := range min(2, len(from)) {
-		if i := from[(tries+k)%len(from)]; i != r.cfg.Self && i < len(r.cfg.Peers) {
-			r.env.Send(r.cfg.Peers[i], p2p.ClassCertificate, encodeProposalRequest(f.Hash))
+		if i := from[(tries+k)%len(from)]; i != r.epoch.Self && i < len(r.epoch.Peers) {
+			r.env.Send(r.epoch.Peers[i], p2p.ClassCertificate, encodeProposalRequest(f.Hash))
 		}
 	}
 }
@@ -374,8 +358,17 @@ func (r *Replica) finalize(finals []consensus.Final) error {
 			continue
 		}
 		block := FinalBlock{Header: f.Header, Hash: f.Hash, Payload: c.proposal.Proposal().Payload, Certificate: &cert}
+		if f.Header.IsClosing() {
+			next, err := r.nextSet(f.Header.ExecHeight)
+			if err != nil || next.Hash() != f.Header.NextValidatorSet {
+				return fmt.Errorf("block %d hands over to validator set %s, which the state after block %d does not elect here (%w)",
+					f.Header.Height, f.Header.NextValidatorSet, f.Header.ExecHeight, err)
+			}
+			block.Next = next
+		}
 		r.execute(block)
-		if cert.Block == f.Hash && int(f.Header.Proposer) == r.cfg.Self {
+		r.recovery.finalized(cert)
+		if cert.Finalizes() == f.Hash && int(f.Header.Proposer) == r.epoch.Self {
 			r.env.Announce(Head{Header: f.Header, Certificate: cert})
 		}
 		r.pool.Ordered(c.transactions())
@@ -390,17 +383,21 @@ func (r *Replica) finalize(finals []consensus.Final) error {
 func (r *Replica) execute(b FinalBlock) {
 	r.final = blocksync.Tip{Height: b.Header.Height, Hash: b.Hash, TimeMs: b.Header.TimeMs}
 	r.finalExec = b.Header.ExecHeight
+	r.risenAt = r.env.Now()
 	if b.Header.TxCount > 0 {
 		r.lastWork = b.Header.Height
+	}
+	if b.Header.IsClosing() {
+		r.closingAt = b.Header.Height
 	}
 	r.env.Execute(b)
 }
 
-// noteWork tells the machine when there begins or ceases to be work: transactions wait, or no final header
-// carries the result of the last transactions yet. The machine makes ExecDelay empty blocks after them by
-// itself, which is not enough when execution lagged.
+// noteWork tells the machine when there begins or ceases to be work: transactions wait, no final header
+// carries the result of the last transactions yet, or the epoch is due to end. The machine makes ExecDelay empty
+// blocks after transactions by itself, which is not enough when execution lagged.
 func (r *Replica) noteWork() {
-	if p := r.pool.Pending() || r.finalExec < r.lastWork; p != r.pending {
+	if p := r.pool.Pending() || r.finalExec < r.lastWork || r.closingDue(); p != r.pending {
 		r.pending = p
 		r.push(consensus.WorkChanged{Pending: p})
 	}
@@ -415,7 +412,16 @@ func (r *Replica) TimerFired(id TimerID) error {
 	case timerClock:
 		r.clockAt = 0
 		r.retryValidation()
+	case timerEpoch:
+		r.noteWork()
 	case timerSync:
+		r.watchOn()
+		if err = r.tryRecover(); err != nil {
+			break
+		}
+		if err = r.sign(nil); err != nil {
+			break
+		}
 		r.pumpSync()
 		r.env.Arm(timerSync, r.env.Now().Add(syncEveryMs))
 	default:
@@ -451,6 +457,17 @@ func (r *Replica) Executed(e Execution) error {
 	}
 	r.executed = max(r.executed, e.Height)
 	r.pool.Ordered(e.Transactions)
+	if r.closingAt > 0 && e.Height >= r.closingAt {
+		if err := r.enterNext(); err != nil {
+			r.halted = err
+			return err
+		}
+		return r.run()
+	}
+	if err := r.tryRecover(); err != nil {
+		r.halted = err
+		return err
+	}
 	r.noteWork()
 	if err := r.journal.Forget(e.View); err != nil {
 		r.halted = err
@@ -463,3 +480,6 @@ func (r *Replica) Executed(e Execution) error {
 	}
 	return r.run()
 }
+
+// syncMark is a change of nothing, whose synced write makes durable whatever was written before.
+var syncMark = []journal.Op{{Key: []byte("J")}}

@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/node/journal"
+	"waybill/node/signer"
 	blocksync "waybill/node/sync"
 	"waybill/p2p"
 )
@@ -48,10 +52,16 @@ func (b *bench) Result(quorum.Height) (Result, bool)                  { return R
 func (b *bench) Pending() bool                                        { return false }
 func (b *bench) Select(int, func(crypto.Hash) bool) [][]byte          { return nil }
 func (b *bench) Ordered([]crypto.Hash)                                {}
+func (b *bench) EpochChanged(*Epoch)                                  {}
+func (b *bench) NextSet(quorum.Height) (*quorum.Set, error)           { return b.Domain.Set, nil }
 func (b *bench) Blocks(quorum.Height, int) ([]blocksync.Block, error) { return b.blocks, nil }
 
 func (b *bench) Tip() (LedgerTip, error) {
-	return LedgerTip{Header: quorum.Header{Version: quorum.HeaderVersion, TimeMs: b.Anchor.TimeMs}}, nil
+	return LedgerTip{Header: b.anchor}, nil
+}
+
+func (b *bench) Epoch() (EpochInfo, error) {
+	return EpochInfo{Number: b.Number, Set: b.Domain.Set, Anchor: b.anchor, Peers: b.Peers}, nil
 }
 
 // volatile is a disk without failures.
@@ -81,13 +91,28 @@ func (d volatile) Scan(prefix []byte, each func(key, value []byte) error) error 
 
 const benchSelf = 3
 
+// signer signs with the key of the replica, and begins at nothing.
+func (b *bench) signer(t *testing.T) *signer.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), signer.FileName)
+	if err := signer.CreateFile(vfs.Default, path, b.Domain.Genesis, b.keys[benchSelf].Public()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := signer.OpenFile(vfs.Default, path, signer.Options{Genesis: b.Domain.Genesis, Key: b.keys[benchSelf], Reserve: signer.NodeReserve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{wireNetwork: newWireNetwork(t), armed: map[TimerID]consensus.Time{}}
 	b.now = consensus.Time(b.Anchor.TimeMs + 10_000)
 	r, err := NewReplica(Config{
-		Epoch: b.Epoch, Self: benchSelf, Peers: []p2p.PeerID{"p0", "p1", "p2", "p3"}, Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 20,
-	}, b, b, b, volatile{}, b.keys[benchSelf])
+		Genesis: b.Domain.Genesis, Key: b.keys[benchSelf].Public(), Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 20,
+	}, b, b, b, volatile{}, b.signer(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +233,7 @@ func TestFutureProposalWaits(t *testing.T) {
 	}
 	ahead := int64(b.replica.cfg.Timing.Precision) + 200
 	p := b.propose(t, b.header(view, nil, int64(b.now)+ahead), nil)
-	b.receive(t, b.replica.cfg.Peers[b.Slate.Leader(view)], withStatus(messageProposal, consensus.Status{Epoch: b.Number, View: 1}, p.Proposal().Encode()))
+	b.receive(t, b.replica.epoch.Peers[b.Slate.Leader(view)], withStatus(messageProposal, consensus.Status{Epoch: b.Number, View: 1}, p.Proposal().Encode()))
 	if len(b.checks) != 0 || b.armed[timerClock] != b.now+200 {
 		t.Fatalf("%d checks, clock armed for %d ms from now", len(b.checks), b.armed[timerClock]-b.now)
 	}

@@ -7,8 +7,8 @@ import (
 
 	"waybill/api"
 	"waybill/crypto"
-	"waybill/ledger"
 	"waybill/node/mempool"
+	"waybill/node/signer"
 )
 
 // Settings are what an operator decides for one node; nothing here changes what is valid.
@@ -32,6 +32,15 @@ type Settings struct {
 	History             uint64 // heights whose state stays provable
 	MempoolTransactions int
 	MempoolMiB          int
+
+	// State sync.
+	SnapshotEvery uint64 // blocks between the snapshots that are taken for new nodes; 0: none are
+	StateSync     bool   // begin an empty ledger at a snapshot of the peers'
+	Checkpoint    string // EPOCH:HASH, an epoch to believe in and the block before it; "": genesis alone
+
+	// RecoverSigner starts a validator whose record of what it signed is lost: it watches the network first, until it can
+	// sign nothing again that it may have signed.
+	RecoverSigner bool
 }
 
 // DefaultSettings listen on loopback only.
@@ -40,7 +49,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		DataDir: "waybill-data", Name: "waybill",
 		Listen: []string{"/ip4/127.0.0.1/tcp/26700"}, API: "127.0.0.1:8545", DHT: true, OpenPeers: true,
-		CacheMiB: 64, History: 1024, MempoolTransactions: pool.Transactions, MempoolMiB: pool.Bytes >> 20,
+		CacheMiB: 64, History: 1024, SnapshotEvery: 10_000, MempoolTransactions: pool.Transactions, MempoolMiB: pool.Bytes >> 20,
 	}
 }
 
@@ -66,6 +75,9 @@ func (s Settings) Validate() error {
 	case s.MempoolMiB < 1 || s.MempoolMiB > 4096:
 		return refuse("mempool_mib", "is %d; from 1 to 4096", s.MempoolMiB)
 	}
+	if _, err := ParseCheckpoint(s.Checkpoint); err != nil {
+		return refuse("state_checkpoint", "%q: %v", s.Checkpoint, err)
+	}
 	if s.API != "" {
 		if _, _, err := net.SplitHostPort(s.API); err != nil {
 			return refuse("api", "%q is no host:port: %v", s.API, err)
@@ -77,22 +89,7 @@ func (s Settings) Validate() error {
 // Keys are the secrets a node works with.
 type Keys struct {
 	Peer      crypto.PrivateKey  // identity towards peers
-	Validator *crypto.PrivateKey // votes; nil on a full node
+	Validator *crypto.PrivateKey // votes in the epochs whose set has it, through the signer file in the data folder; nil on a full node
+	Signer    signer.Signer      // instead of Validator: the key is held by another process; the caller closes it
 	Capture   api.CaptureSigner  // signs EPCIS documents posted without a signature; nil: they are refused
-}
-
-// selfIndex finds the validator key in the set of the genesis: -1 for a full node.
-func selfIndex(g *ledger.Genesis, k Keys) (int, error) {
-	if k.Validator == nil {
-		return -1, nil
-	}
-	set, err := g.ValidatorSet()
-	if err != nil {
-		return 0, err
-	}
-	i, ok := set.Index(k.Validator.Public())
-	if !ok {
-		return 0, fmt.Errorf("%w validator key: %s is no validator of this genesis; start a full node without it, or use the genesis it belongs to", ErrSettings, k.Validator.Public())
-	}
-	return i, nil
 }

@@ -26,6 +26,14 @@ const (
 	messageBlockRequest    messageKind = 6 // first height:8, most blocks:2
 	messageBlocks          messageKind = 7 // sync.EncodeBlocks
 	messageProposalRequest messageKind = 8 // hash of a block:32
+
+	// State sync; requests are sync.StateRequest, answers sync.ServeState.
+	messageEpochRequest    messageKind = 16
+	messageEpochs          messageKind = 17
+	messageSnapshotRequest messageKind = 18
+	messageSnapshot        messageKind = 19
+	messageChunkRequest    messageKind = 20
+	messageChunk           messageKind = 21
 )
 
 // Limits of messages.

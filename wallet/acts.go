@@ -71,9 +71,21 @@ func (b *Builder) Transfer(to crypto.Address, amount uint64) (ledger.Body, error
 	return b.Build(&ledger.Transfer{To: to, Amount: amount})
 }
 
-// RegisterValidator announces a consensus key with its first stake, in the smallest unit. The key signs too: use a Draft.
-func (b *Builder) RegisterValidator(key crypto.PublicKey, name string, stake uint64) (ledger.Body, error) {
-	return b.Build(&ledger.RegisterValidator{Key: key, Name: name, Stake: stake})
+// RegisterValidator announces a consensus key and the peer key of its node with a first stake, in the smallest unit. The
+// consensus key signs too: use a Draft.
+func (b *Builder) RegisterValidator(key, peerKey crypto.PublicKey, name string, stake uint64) (ledger.Body, error) {
+	return b.Build(&ledger.RegisterValidator{Key: key, PeerKey: peerKey, Name: name, Stake: stake})
+}
+
+// RotateValidatorKey gives a validator of the author a new consensus key, which signs too: use a Draft. A zero peer key
+// leaves the one it has.
+func (b *Builder) RotateValidatorKey(present, next, peerKey crypto.PublicKey) (ledger.Body, error) {
+	return b.Build(&ledger.RotateValidatorKey{Old: present, New: next, NewPeerKey: peerKey})
+}
+
+// Unjail lets a validator of the author that was jailed be elected again.
+func (b *Builder) Unjail(validator crypto.PublicKey) (ledger.Body, error) {
+	return b.Build(&ledger.Unjail{Validator: validator})
 }
 
 // Bond adds to the author's stake in a validator, in the smallest unit.

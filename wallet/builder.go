@@ -36,6 +36,9 @@ type Builder struct {
 // Build makes the body of any kind of transaction and checks that the ledger can read it back. For events use Capture,
 // which encodes and splits them.
 func (b *Builder) Build(p ledger.Payload) (ledger.Body, error) {
+	if p.Kind() == ledger.KindSubmitEvidence {
+		return ledger.Body{}, refuse(ErrContent, "evidence has no author; ledger.NewEvidenceTransaction makes it")
+	}
 	body, err := b.body(p, b.DependsOn)
 	if err != nil {
 		return ledger.Body{}, err
@@ -126,12 +129,23 @@ func signersOf(body *ledger.Body, p ledger.Payload) []crypto.Address {
 	if body.Sponsor != nil {
 		signers = append(signers, *body.Sponsor)
 	}
-	if v, ok := p.(*ledger.RegisterValidator); ok {
-		if a := v.Key.Address(); !slices.Contains(signers, a) {
+	if key, ok := newValidatorKey(p); ok {
+		if a := key.Address(); !slices.Contains(signers, a) {
 			signers = append(signers, a)
 		}
 	}
 	return signers
+}
+
+// newValidatorKey is the consensus key that a payload brings in, if it does: it must sign.
+func newValidatorKey(p ledger.Payload) (crypto.PublicKey, bool) {
+	switch p := p.(type) {
+	case *ledger.RegisterValidator:
+		return p.Key, true
+	case *ledger.RotateValidatorKey:
+		return p.New, true
+	}
+	return crypto.PublicKey{}, false
 }
 
 // sizeSigned is the size in bytes of the transaction once everybody has signed.

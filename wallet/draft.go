@@ -121,10 +121,10 @@ func (d *Draft) SignFor(account crypto.Address, key crypto.PrivateKey) error {
 
 // checkRole refuses another key in the place of a validator's: an account may have many keys, a validator has one.
 func (it *draftItem) checkRole(account crypto.Address, key crypto.PublicKey) error {
-	v, ok := it.payload.(*ledger.RegisterValidator)
+	own, ok := newValidatorKey(it.payload)
 	isAccount := account == it.body.Author || it.body.Sponsor != nil && account == *it.body.Sponsor
-	if ok && !isAccount && v.Key != key {
-		return refuse(ErrContent, "only the new validator's own key %s can sign for it", v.Key)
+	if ok && !isAccount && own != key {
+		return refuse(ErrContent, "only the new validator's own key %s can sign for it", own)
 	}
 	return nil
 }

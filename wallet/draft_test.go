@@ -166,7 +166,7 @@ func TestValidatorSignsToo(t *testing.T) {
 	s, at := network(t, 256<<10)
 	farm, validator := keyOf(t, "farm"), keyOf(t, "validator")
 	b := &Builder{Author: farm.Address(), At: at}
-	body, err := b.RegisterValidator(validator.Public(), "v2", 5_000)
+	body, err := b.RegisterValidator(validator.Public(), keyOf(t, "peer").Public(), "v2", 5_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,8 +191,28 @@ func TestValidatorSignsToo(t *testing.T) {
 	if r := execute(t, s, &at, txs[0].Raw()); !r[0].OK() {
 		t.Error(r[0].Finding)
 	}
+	// A new key of the validator signs as well.
+	fresh := keyOf(t, "fresh")
+	if body, err = b.RotateValidatorKey(validator.Public(), fresh.Public(), crypto.PublicKey{}); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = NewDraft(body); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, "the old key for the new", d.SignFor(fresh.Address(), validator), ErrContent)
+	if err := errors.Join(d.Sign(farm), d.Sign(fresh)); err != nil {
+		t.Fatal(err)
+	}
+	if txs, err = d.Transactions(); err != nil {
+		t.Fatal(err)
+	}
+	if r := execute(t, s, &at, txs[0].Raw()); !r[0].OK() {
+		t.Error(r[0].Finding)
+	}
+	_, err = b.Build(&ledger.SubmitEvidence{})
+	wantKind(t, "evidence with an author", err, ErrContent)
 	// A validator key that is the author's own needs one signature.
-	if body, err = b.RegisterValidator(farm.Public(), "v3", 5_000); err != nil {
+	if body, err = b.RegisterValidator(farm.Public(), keyOf(t, "peer 3").Public(), "v3", 5_000); err != nil {
 		t.Fatal(err)
 	}
 	if d, err = NewDraft(body); err != nil {

@@ -13,10 +13,10 @@ import (
 	"waybill/ledger"
 )
 
-// Sign makes the transaction that this wallet signs. A body that needs further signers (a sponsor, a validator's key)
-// goes through a [Draft] instead.
-func (w *Wallet) Sign(body ledger.Body) (*ledger.Transaction, error) {
-	return ledger.Sign(body, w.key)
+// Sign makes the transaction that this wallet signs, and others whose keys are at hand (the key of a validator that is
+// registered or rotated). A body whose further signers are elsewhere goes through a [Draft] instead.
+func (w *Wallet) Sign(body ledger.Body, others ...crypto.PrivateKey) (*ledger.Transaction, error) {
+	return ledger.Sign(body, append([]crypto.PrivateKey{w.key}, others...)...)
 }
 
 // Signer signs captures with an unlocked wallet, for the command line and for a node that was given a capture account.

@@ -16,6 +16,7 @@ import (
 	"waybill/ledger"
 	"waybill/ledger/store"
 	"waybill/node"
+	"waybill/node/signer"
 	"waybill/p2p"
 	"waybill/testnet/local"
 	"waybill/wallet"
@@ -71,6 +72,9 @@ func statusOf(err error) int {
 		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
 		{store.ErrGenesis, exitConfig}, {ledger.ErrGenesis, exitConfig}, {node.ErrSettings, exitConfig}, {p2p.ErrConfig, exitConfig},
 		{consensus.ErrForeignVote, exitSafety},
+		{signer.ErrMissing, exitSafety}, {signer.ErrDamaged, exitSafety}, {signer.ErrOldSigner, exitSafety}, {signer.ErrOldJournal, exitSafety},
+		{signer.ErrConflict, exitSafety}, {signer.ErrLower, exitSafety}, {signer.ErrUnreconciled, exitSafety}, {signer.ErrExists, exitSafety},
+		{signer.ErrLocked, exitDataFolder}, {signer.ErrForeign, exitDataFolder}, {signer.ErrOptions, exitConfig}, {signer.ErrEncoding, exitConfig},
 		{local.ErrInUse, exitDataFolder}, {local.ErrNoNetwork, exitNotFound},
 		{context.DeadlineExceeded, exitUnconfirmed},
 	} {

@@ -103,7 +103,7 @@ func (sh *shell) app() *cli.App {
 			sh.captureCommand(), sh.eventsCommand(), sh.traceCommand(), sh.itemCommand(), sh.txCommand(), sh.blockCommand(),
 			sh.idCommand(), sh.hashCommand(),
 			sh.orgCommand(), sh.prefixCommand(), sh.delegateCommand(), sh.keyCommand(),
-			sh.nodeCommand(), sh.testnetCommand(), sh.versionCommand(),
+			sh.nodeCommand(), sh.snapshotCommand(), sh.signerCommand(), sh.testnetCommand(), sh.versionCommand(),
 		},
 		EnableBashCompletion: true,
 		CustomAppHelpTemplate: `waybill: {{.Usage}}

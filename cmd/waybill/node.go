@@ -11,12 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/urfave/cli/v2"
 
 	"waybill/api"
 	"waybill/crypto"
 	"waybill/ledger"
 	"waybill/node"
+	"waybill/node/signer"
 	"waybill/p2p"
 	"waybill/wallet"
 )
@@ -26,7 +28,8 @@ const stopTime = 30 * time.Second
 
 func (sh *shell) nodeCommand() *cli.Command {
 	data := &cli.StringFlag{Name: "data", Value: "waybill-data", EnvVars: []string{"WAYBILL_NODE_DATA"}, Usage: "`FOLDER` of the node"}
-	validator := &cli.BoolFlag{Name: "validator", Usage: "a node that votes; its key must be in the genesis"}
+	validator := &cli.BoolFlag{Name: "validator", Usage: "a node that votes while its key is of the validator set"}
+	recovers := &cli.BoolFlag{Name: "recover-signer", Usage: "the record of what this validator signed is lost: watch the network until nothing of the past can be signed again, then vote"}
 	genesis := &cli.StringFlag{Name: "genesis", Usage: "`FILE` that the network begins with"}
 	lifeline := &cli.BoolFlag{Name: "lifeline", Hidden: true, Usage: "stop when standard input ends"}
 	over := configFlags()
@@ -47,8 +50,11 @@ func (sh *shell) nodeCommand() *cli.Command {
 			{
 				Name: "start", Usage: "run the node until Ctrl-C",
 				Description: "  waybill node start --data /var/lib/waybill\n  waybill node start --data /var/lib/waybill --api 127.0.0.1:9000 --log-level debug\n\n" +
-					"  The first SIGINT or SIGTERM stops it in order, the second at once.",
-				Flags: append([]cli.Flag{data, lifeline}, over...), Action: sh.nodeStart,
+					"  The first SIGINT or SIGTERM stops it in order, the second at once.\n\n" +
+					"  A validator whose " + signer.FileName + " is missing does not start, because nobody knows what its key has signed:\n" +
+					"  bring the file or its watermark back (waybill signer import), or add --recover-signer. With --signer the key and\n" +
+					"  its record are with another process (waybill signer run), and none is in the folder.",
+				Flags: append([]cli.Flag{data, lifeline, recovers}, over...), Action: sh.nodeStart,
 			},
 			{
 				Name: "config", Usage: "every setting in force, and where its value comes from",
@@ -120,11 +126,16 @@ func makeKeys(dir string, validator bool) (keysView, error) {
 	if !validator {
 		return view, nil
 	}
-	key, _, err := keyAt(filepath.Join(dir, validatorKeyFile))
+	key, made, err := keyAt(filepath.Join(dir, validatorKeyFile))
 	if err != nil {
 		return view, err
 	}
 	public := key.Public()
+	if made {
+		if err := markFresh(dir, public); err != nil {
+			return view, err
+		}
+	}
 	view.ValidatorKey = &public
 	return view, nil
 }
@@ -152,11 +163,6 @@ func (sh *shell) nodeInit(c *cli.Context) error {
 	if err := checkConfig(&cfg); err != nil {
 		return err
 	}
-	if c.Bool("validator") {
-		if err := checkMember(dir, genesis); err != nil {
-			return err
-		}
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
@@ -164,33 +170,68 @@ func (sh *shell) nodeInit(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	remembers := true
+	if c.Bool("validator") {
+		if remembers, err = beginSigner(dir, genesis, *view.ValidatorKey); err != nil {
+			return err
+		}
+	}
 	if err := writeFolder(dir, c.String("genesis"), &cfg); err != nil {
 		return err
 	}
 	err = sh.print(c, view, func(p *printer) {
 		p.pairs([2]string{"folder", dir}, [2]string{"network", genesis.Chain}, [2]string{"genesis", genesis.Hash().String()}, [2]string{"peer id", view.PeerID})
 	})
+	if c.Bool("validator") && !isMember(genesis, *view.ValidatorKey) {
+		sh.say("The validator key is not of this genesis: the node follows the network, and votes from the epoch for which it is elected\n" +
+			"(waybill stake register).")
+	}
+	if !remembers {
+		sh.say("The validator key was not made in this folder, so nobody knows what it has signed. If it never signed anything:\n"+
+			"waybill signer init --data %s. Otherwise bring its watermark (waybill signer import), or start with --recover-signer.", dir)
+	}
 	sh.next(c, "waybill node start --data %s", dir)
 	return err
 }
 
-// checkMember makes sure, before anything is written, that the folder has a validator key and the genesis knows it.
-func checkMember(dir string, genesis *ledger.Genesis) error {
-	path := filepath.Join(dir, validatorKeyFile)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return fail(exitConfig, "%s has no validator key. Make one (waybill node keys --data %s --validator), have its public part put into the genesis, and run this again", dir, dir)
-	}
-	key, err := readKey(path)
-	if err != nil {
-		return err
-	}
+func isMember(genesis *ledger.Genesis, key crypto.PublicKey) bool {
 	for _, v := range genesis.Validators {
-		if v.Key == key.Public() {
-			return nil
+		if v.Key == key {
+			return true
 		}
 	}
-	return fail(exitConfig, "validator key %s of %s is not in this genesis (network %q, %d validators). Use the genesis that has it, or leave out --validator to run a full node",
-		key.Public(), dir, show(genesis.Chain), len(genesis.Validators))
+	return false
+}
+
+// freshFile says that the validator key was made here and has not signed yet: until a node with a genesis is prepared.
+const freshFile = "validator.key.fresh"
+
+func markFresh(dir string, key crypto.PublicKey) error {
+	return writeNew(filepath.Join(dir, freshFile), []byte(key.String()+"\n"))
+}
+
+// beginSigner makes the signer's file of a key that was made in this folder. It reports whether there is one then: of a key
+// that came from elsewhere nobody here knows what it has signed.
+func beginSigner(dir string, genesis *ledger.Genesis, key crypto.PublicKey) (bool, error) {
+	fresh, path := filepath.Join(dir, freshFile), absolute(node.SignerFile(dir))
+	text, err := os.ReadFile(fresh)
+	if errors.Is(err, os.ErrNotExist) {
+		_, err := os.Stat(path)
+		return err == nil, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading whether the validator key is new: %w", err)
+	}
+	if strings.TrimSpace(string(text)) != key.String() {
+		return false, nil // the key was replaced
+	}
+	if err := signer.CreateFile(vfs.Default, path, genesis.Hash(), key); err != nil && !errors.Is(err, signer.ErrExists) {
+		return false, err
+	}
+	if err := os.Remove(fresh); err != nil {
+		return true, fmt.Errorf("noting that the validator key is in use: %w", err)
+	}
+	return true, nil
 }
 
 // writeFolder writes the files of a node, config.toml last.
@@ -281,7 +322,7 @@ func (sh *shell) nodeStart(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg.DataDir = dir
+	cfg.DataDir, cfg.RecoverSigner = dir, c.Bool("recover-signer")
 	if err := checkConfig(&cfg); err != nil {
 		return err
 	}
@@ -312,11 +353,44 @@ func (sh *shell) nodeStart(c *cli.Context) error {
 			cancel()
 		}()
 	}
+	hangUp, err := askSigner(&cfg, genesis, &keys)
+	if err != nil {
+		return err
+	}
+	defer hangUp()
+	if cfg.StateSync {
+		if err := node.StateSync(ctx, cfg.Settings, genesis, keys, log); err != nil {
+			return err
+		}
+	}
 	n, err := node.Open(cfg.Settings, genesis, keys, log, version)
 	if err != nil {
 		return err
 	}
 	return runNode(ctx, n)
+}
+
+// askSigner lets another process sign, if the configuration names one. It need not be there yet.
+func askSigner(cfg *config, genesis *ledger.Genesis, keys *node.Keys) (hangUp func(), err error) {
+	if cfg.signerAddress == "" {
+		return func() {}, nil
+	}
+	if keys.Validator != nil {
+		return nil, fail(exitConfig, "signer.address is %s, and %s is in the folder too: move it to the signer, so that there is one copy", show(cfg.signerAddress), validatorKeyFile)
+	}
+	if cfg.RecoverSigner {
+		return nil, fail(exitConfig, "--recover-signer works with the key in the node's folder; give a signer of its own a watermark: waybill signer import")
+	}
+	public, err := publicKey(cfg.signerKey)
+	if err != nil {
+		return nil, fail(exitConfig, "signer.validator_key is %q; it is the public key that the signer signs with (waybill signer show)", show(cfg.signerKey))
+	}
+	client, err := signer.Dial(context.Background(), signer.Remote{Address: cfg.signerAddress, Key: keys.Peer, Genesis: genesis.Hash(), Validator: public})
+	if err != nil {
+		return nil, err
+	}
+	keys.Signer = client
+	return func() { _ = client.Close() }, nil // ends a connection only
 }
 
 // runNode runs a node and does not let its stop take for ever.
@@ -406,7 +480,7 @@ func statusTable(p *printer, s *api.Status) {
 	}
 	p.pairs([2]string{"node", s.Name + " (" + part + ", waybill " + s.Version + ")"}, [2]string{"peer id", s.PeerID},
 		[2]string{"network", s.Chain}, [2]string{"genesis", s.Genesis.String()},
-		[2]string{"height", number(s.Height)}, [2]string{"block", s.BlockHash.String()}, [2]string{"block time", clock(s.BlockTimeMs)},
+		[2]string{"epoch", number(s.Epoch)}, [2]string{"height", number(s.Height)}, [2]string{"block", s.BlockHash.String()}, [2]string{"block time", clock(s.BlockTimeMs)},
 		[2]string{"state root", s.StateRoot.String()}, [2]string{"indexed to", number(s.Indexed)}, [2]string{"best known", number(s.BestKnown)},
 		[2]string{"peers", number(s.Peers)}, [2]string{"waiting", number(s.Mempool) + " transactions"}, [2]string{"up since", clock(s.StartedMs)})
 }

@@ -19,6 +19,8 @@ import (
 type config struct {
 	node.Settings
 	logLevel, logFormat string
+	// A signer in another process: its address, and the validator key that it holds.
+	signerAddress, signerKey string
 	// Capture account: signs EPCIS documents that are posted to this node without a signature.
 	captureWallets, captureWallet, capturePassword string
 }
@@ -46,10 +48,15 @@ func settings() []setting {
 		{"api.listen", "api", "host:port of the HTTP interface; empty for none", func(c *config) any { return &c.API }},
 		{"storage.cache_mib", "", "memory for the database, in MiB", func(c *config) any { return &c.CacheMiB }},
 		{"storage.history", "", "how many heights back a state can be proved", func(c *config) any { return &c.History }},
+		{"state.snapshot_every", "", "blocks between snapshots of the state, from which new nodes start; 0 for none", func(c *config) any { return &c.SnapshotEvery }},
+		{"state.sync", "state-sync", "true: an empty ledger begins at a snapshot of the peers'", func(c *config) any { return &c.StateSync }},
+		{"state.checkpoint", "checkpoint", "EPOCH:HASH, an epoch to believe in and the block that closed the one before", func(c *config) any { return &c.Checkpoint }},
 		{"mempool.transactions", "", "most transactions waiting", func(c *config) any { return &c.MempoolTransactions }},
 		{"mempool.mib", "", "most memory of transactions waiting, in MiB", func(c *config) any { return &c.MempoolMiB }},
 		{"log.level", "log-level", "debug, info, warn or error", func(c *config) any { return &c.logLevel }},
 		{"log.format", "log-format", "text or json", func(c *config) any { return &c.logFormat }},
+		{"signer.address", "signer", "unix:/PATH or tcp:KEY@HOST:PORT of a process that signs (waybill signer run); empty: the node signs itself", func(c *config) any { return &c.signerAddress }},
+		{"signer.validator_key", "signer-key", "public key that it signs with", func(c *config) any { return &c.signerKey }},
 		{"capture.wallets", "", "folder of the wallet that signs EPCIS documents posted here unsigned", func(c *config) any { return &c.captureWallets }},
 		{"capture.wallet", "", "its name; empty: unsigned documents are refused", func(c *config) any { return &c.captureWallet }},
 		{"capture.password_file", "", "file with its passphrase", func(c *config) any { return &c.capturePassword }},

@@ -21,8 +21,9 @@ const (
 	waitFinal    = "final"
 )
 
-// act signs one payload with the wallet and sends it. done says in one sentence what was achieved, for a person.
-func (sh *shell) act(c *cli.Context, payload ledger.Payload, done string) error {
+// act signs one payload with the wallet, and with keys that must sign too, and sends it. done says in one sentence what was
+// achieved, for a person.
+func (sh *shell) act(c *cli.Context, payload ledger.Payload, done string, too ...crypto.PrivateKey) error {
 	if err := checkWait(c); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (sh *shell) act(c *cli.Context, payload ledger.Payload, done string) error 
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	tx, err := signPayload(ctx, client, w, payload, c.Uint64("tip"))
+	tx, err := signPayload(ctx, client, w, payload, c.Uint64("tip"), too...)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func newClient(c *cli.Context) (*api.Client, error) {
 }
 
 // signPayload asks the node where the chain is and signs.
-func signPayload(ctx context.Context, client *api.Client, w *wallet.Wallet, payload ledger.Payload, tip uint64) (*ledger.Transaction, error) {
+func signPayload(ctx context.Context, client *api.Client, w *wallet.Wallet, payload ledger.Payload, tip uint64, too ...crypto.PrivateKey) (*ledger.Transaction, error) {
 	at, err := client.ChainPoint(ctx)
 	if err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func signPayload(ctx context.Context, client *api.Client, w *wallet.Wallet, payl
 	if err != nil {
 		return nil, err
 	}
-	return w.Sign(body)
+	return w.Sign(body, too...)
 }
 
 // deliver sends a transaction and waits as --wait says.

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"waybill/ledger"
 	"waybill/testnet/local"
 )
 
@@ -32,7 +33,8 @@ func (sh *shell) testnetCommand() *cli.Command {
 	dir := func() cli.Flag {
 		return &cli.StringFlag{Name: "dir", Value: defaultTestnet, Usage: "`FOLDER` of the network"}
 	}
-	force := &cli.BoolFlag{Name: "even-validator", Usage: "wipe a validator too, although it then forgets what it signed: once the network has made blocks with its votes it will not vote again"}
+	force := &cli.BoolFlag{Name: "even-validator", Usage: "wipe a validator too; afterwards it starts with --recover-signer only"}
+	recovers := &cli.BoolFlag{Name: "recover-signer", Usage: "a validator that was wiped: watch until nothing of the past can be signed again, then vote"}
 	one := func(name, usage, example string, action cli.ActionFunc, more ...cli.Flag) *cli.Command {
 		return &cli.Command{
 			Name: name, ArgsUsage: "NUMBER", Usage: usage, Description: "  " + example,
@@ -60,6 +62,7 @@ func (sh *shell) testnetCommand() *cli.Command {
 					&cli.IntFlag{Name: "validators", Value: 4, Usage: "`NUMBER` of nodes that vote"},
 					&cli.IntFlag{Name: "full", Usage: "`NUMBER` of nodes that only follow"},
 					&cli.BoolFlag{Name: "adopt", Usage: "a network that takes over goods and documents older than itself"},
+					&cli.Uint64Flag{Name: "epoch-length", Usage: "`BLOCKS` after which the validator set may change (at least 3); it also changes after a minute then"},
 					&cli.BoolFlag{Name: "fresh", Usage: "delete the network that is there and make a new one"},
 					&cli.BoolFlag{Name: "detach", Usage: "leave it running in the background"},
 					dir(), outputFlag(),
@@ -68,7 +71,7 @@ func (sh *shell) testnetCommand() *cli.Command {
 			},
 			{Name: "down", Usage: "stop a network, whoever started it", Description: "  waybill testnet down", Flags: []cli.Flag{dir()}, Action: sh.testnetDown},
 			{Name: "status", Usage: "how its nodes are", Description: "  waybill testnet status --output json", Flags: []cli.Flag{dir(), outputFlag()}, Action: sh.testnetStatus},
-			one("start", "start one node", "waybill testnet start 2", sh.testnetStart),
+			one("start", "start one node", "waybill testnet start 2", sh.testnetStart, recovers),
 			one("stop", "stop one node in order", "waybill testnet stop 2", sh.testnetOne("stopped", (*local.Network).StopNode)),
 			one("kill", "end one node as a crash would (SIGKILL)", "waybill testnet kill 2", sh.testnetOne("killed", (*local.Network).KillNode)),
 			one("restart", "stop and start one node", "waybill testnet restart 2", sh.testnetRestart),
@@ -139,12 +142,18 @@ func (sh *shell) openOrCreate(c *cli.Context, dir string) (*local.Network, error
 	}
 	sh.say("Making a network of %d validators and %d full nodes in %s…", c.Int("validators"), c.Int("full"), dir)
 	plan := local.Plan{Dir: dir, Validators: c.Int("validators"), Full: c.Int("full"), Adopt: c.Bool("adopt")}
+	if length := c.Uint64("epoch-length"); c.IsSet("epoch-length") {
+		plan.Params = func(p *ledger.Params) { p.EpochLength, p.EpochMs = length, testEpochMs }
+	}
 	network, err := local.Create(c.Context, plan, opts)
-	if errors.Is(err, local.ErrPlan) {
+	if errors.Is(err, local.ErrPlan) || errors.Is(err, ledger.ErrGenesis) {
 		return nil, usage("%v", err)
 	}
 	return network, err
 }
+
+// testEpochMs is the age at which an epoch of a test network with --epoch-length ends if the set is to change.
+const testEpochMs = 60_000
 
 // sameShape refuses to start an existing network under flags that it was not made with.
 func sameShape(c *cli.Context, network *local.Network) error {
@@ -303,13 +312,21 @@ func (sh *shell) testnetStart(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("recover-signer") {
+		return sh.startOne(c, network, i, "--recover-signer")
+	}
 	return sh.startOne(c, network, i)
 }
 
-func (sh *shell) startOne(c *cli.Context, network *local.Network, i int) error {
+func (sh *shell) startOne(c *cli.Context, network *local.Network, i int, flags ...string) error {
 	ctx, cancel := context.WithTimeout(c.Context, readyTime)
 	defer cancel()
-	if err := network.StartNode(ctx, i); err != nil {
+	err := network.StartNode(ctx, i, flags...)
+	if errors.Is(err, local.ErrAlone) {
+		sh.say("node%d runs at %s; it is ready when validators with two thirds of the stake run.", i+1, network.URL(i))
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	sh.say("node%d is ready at %s.", i+1, network.URL(i))
@@ -334,7 +351,7 @@ func (sh *shell) testnetWipe(c *cli.Context) error {
 	}
 	err = network.WipeNode(i, c.Bool("even-validator"))
 	if errors.Is(err, local.ErrUnsafe) {
-		return fail(exitSafety, "%w. To wipe it all the same, knowing that it will stop when it meets its own old votes, add --even-validator", err)
+		return fail(exitSafety, "%w. To wipe it all the same add --even-validator, and --recover-signer when you start it again", err)
 	}
 	if err != nil {
 		return err

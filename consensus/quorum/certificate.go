@@ -8,9 +8,11 @@ import (
 	"waybill/crypto"
 )
 
-// certificateScheme is the first byte of every certificate: separate ECDSA signatures. Other values are kept for
-// other schemes.
-const certificateScheme = 1
+// The first byte of every certificate. Other values are kept for other schemes of signatures.
+const (
+	schemeSeparate = 1 // separate ECDSA signatures
+	schemeTail     = 2 // the same, with the header of the tail it finalizes behind the block hash
+)
 
 // Certificate shows that validators with at least Quorum of the power signed one statement: a notarization, a
 // finalization or a nullification, by its Kind. Bit i of Bitmap (byte i/8, lowest bit first) says that validator i
@@ -23,28 +25,52 @@ type Certificate struct {
 	Block      crypto.Hash
 	Bitmap     []byte
 	Signatures []crypto.Signature
+
+	// Tail is the header whose hash is Block, when the certificate is a finalization of a tail that is to show, by
+	// itself, which closing block is final: see Finalizes. Nobody signs it apart from its hash; nil everywhere else.
+	Tail *Header
+}
+
+// Finalizes is the block of the ledger that a finalization makes final: Block, or the closing block that Tail names.
+func (c Certificate) Finalizes() crypto.Hash {
+	if c.Tail != nil {
+		return c.Tail.Closing
+	}
+	return c.Block
 }
 
 // certificateFixed is the length of an encoded certificate without bitmap and signatures.
 const certificateFixed = 1 + 1 + 8 + 8 + 8 + 32 + 1
 
 // MaxCertificateSize is the length in bytes of the largest certificate.
-const MaxCertificateSize = certificateFixed + MaxValidators/8 + MaxValidators*crypto.SignatureSize
+const MaxCertificateSize = certificateFixed + HeaderSize + MaxValidators/8 + MaxValidators*crypto.SignatureSize
 
-// Encode writes scheme, kind, epoch, view, height, block, length of the bitmap (one byte), bitmap and signatures.
+// Encode writes scheme, kind, epoch, view, height, block, the header of the tail if there is one (scheme 2), length of
+// the bitmap (one byte), bitmap and signatures.
 func (c Certificate) Encode() []byte { return c.append(make([]byte, 0, c.Size())) }
 
 // Size is the length of Encode in bytes: 252 for three signers of four.
 func (c Certificate) Size() int {
-	return certificateFixed + len(c.Bitmap) + len(c.Signatures)*crypto.SignatureSize
+	n := certificateFixed + len(c.Bitmap) + len(c.Signatures)*crypto.SignatureSize
+	if c.Tail != nil {
+		n += HeaderSize
+	}
+	return n
 }
 
 func (c Certificate) append(b []byte) []byte {
-	b = append(b, certificateScheme, byte(c.Kind))
+	scheme := byte(schemeSeparate)
+	if c.Tail != nil {
+		scheme = schemeTail
+	}
+	b = append(b, scheme, byte(c.Kind))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Epoch))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.View))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Height))
 	b = append(b, c.Block[:]...)
+	if c.Tail != nil {
+		b = append(b, c.Tail.Encode()...)
+	}
 	b = append(b, byte(len(c.Bitmap)))
 	b = append(b, c.Bitmap...)
 	for _, s := range c.Signatures {
@@ -68,11 +94,16 @@ func DecodeCertificate(b []byte) (Certificate, error) {
 }
 
 func (r *reader) certificate() (Certificate, error) {
-	if scheme := r.u8(); scheme != certificateScheme && !r.short {
+	scheme := r.u8()
+	if scheme != schemeSeparate && scheme != schemeTail && !r.short {
 		return Certificate{}, refuse(ErrEncoding, "certificate scheme %d is not known", scheme)
 	}
 	c := Certificate{
 		Kind: VoteKind(r.u8()), Epoch: Epoch(r.u64()), View: View(r.u64()), Height: Height(r.u64()), Block: r.hash(),
+	}
+	if scheme == schemeTail {
+		h := r.header()
+		c.Tail = &h
 	}
 	size := int(r.u8())
 	if size > MaxValidators/8 {
@@ -106,8 +137,32 @@ func (c *Certificate) checkForm() error {
 	if err := checkStatement(c.Kind, c.View, c.Height, c.Block); err != nil {
 		return err
 	}
+	if err := c.checkTail(); err != nil {
+		return err
+	}
 	if n := popcount(c.Bitmap); n == 0 || n != len(c.Signatures) {
 		return refuse(ErrForm, "a certificate with %d signers and %d signatures", n, len(c.Signatures))
+	}
+	return nil
+}
+
+// checkTail checks that the attached header, if any, is the tail that the certificate finalizes.
+func (c *Certificate) checkTail() error {
+	if c.Tail == nil {
+		return nil
+	}
+	t := c.Tail
+	if c.Kind != KindFinalize || !t.IsTail() {
+		return refuse(ErrForm, "only a finalization of a tail carries a header, and only that tail's")
+	}
+	if err := t.checkForm(); err != nil {
+		return err
+	}
+	if err := t.checkKind(); err != nil {
+		return err
+	}
+	if t.Epoch != c.Epoch || t.View != c.View || t.Height != c.Height || t.Hash() != c.Block {
+		return refuse(ErrForm, "the certificate of view %d carries the header of another block", c.View)
 	}
 	return nil
 }
@@ -154,6 +209,22 @@ func (c VerifiedCertificate) Digest() crypto.Hash { return c.digest }
 
 // IsZero reports whether c is the zero value, which is no certificate.
 func (c VerifiedCertificate) IsZero() bool { return c.digest.IsZero() }
+
+// WithTail returns the certificate with the header of the tail that it finalizes, so that it shows by itself which
+// closing block is final. It panics when the header is not that of Block: the caller holds the block.
+func (c VerifiedCertificate) WithTail(h Header) VerifiedCertificate {
+	c.certificate.Tail = &h
+	if err := c.certificate.checkTail(); err != nil {
+		panic("quorum: " + err.Error())
+	}
+	return c
+}
+
+// WithoutTail returns the certificate as it stands in a justification: without the header of a tail.
+func (c VerifiedCertificate) WithoutTail() VerifiedCertificate {
+	c.certificate.Tail = nil
+	return c
+}
 
 // Certify makes a certificate of verified votes: the highest powers first, until the quorum is reached. All votes must
 // state the same in domain d; a repeated signer counts once. Errors: ErrForm, ErrDomain, or ErrPower when the votes do

@@ -1,7 +1,9 @@
 // Package quorum says who may vote with how much power, and when votes are enough.
 //
 // What it does. A [Set] lists the validators of an epoch and their power; [Set.Quorum] and [Set.Blocking] are the two
-// thresholds everything rests on; a [Slate] names the leader of every view. [Header], [Vote], [Certificate],
+// thresholds everything rests on; [LimitChange] bounds how far the set of the next epoch may differ; a [Slate] names the
+// leader of every view. A [Header] is of an ordinary block, of the closing block of an epoch, or of a tail, which makes a
+// closing block final and is no block of the ledger. [Header], [Vote], [Certificate],
 // [Justification], [Proposal] and [Evidence] have one fixed-width binary form each, digests under domain tags, and
 // strict, bounded decoders. [VerifyVotes], [VerifyCertificates] and [VerifyProposal] turn untrusted values into
 // [VerifiedVote], [VerifiedCertificate] and [VerifiedProposal]; nothing else can make those, so what holds one need not

@@ -54,14 +54,20 @@ func pairEvidence(a, b Vote) (Evidence, error) {
 	if a.Epoch != b.Epoch || a.View != b.View || a.Signer != b.Signer {
 		return Evidence{}, refuse(ErrNoOffence, "votes of different epochs, views or validators")
 	}
+	e, ok := contradiction(a, b)
+	if !ok {
+		return Evidence{}, refuse(ErrNoOffence, "%s and %s of validator %d in view %d do not contradict each other", a.Kind, b.Kind, a.Signer, a.View)
+	}
+	return e, nil
+}
+
+// contradiction expects two votes of one validator and view.
+func contradiction(a, b Vote) (Evidence, bool) {
 	if compareStatements(&a, &b) > 0 {
 		a, b = b, a
 	}
 	offence, ok := offenceOf(&a, &b)
-	if !ok {
-		return Evidence{}, refuse(ErrNoOffence, "%s and %s of validator %d in view %d do not contradict each other", a.Kind, b.Kind, a.Signer, a.View)
-	}
-	return Evidence{Offence: offence, First: a, Second: b}, nil
+	return Evidence{Offence: offence, First: a, Second: b}, ok
 }
 
 // compareStatements orders votes of one validator and view by kind, height and block.

@@ -179,3 +179,30 @@ func compact[T any](vectors []T) []json.RawMessage {
 	}
 	return out
 }
+
+// closing makes a closing block of epoch 1 for a view on a header.
+func (n *network) closing(t failer, view View, parent *Header) Proposal {
+	p := n.propose(t, view, parent, []byte("tx"))
+	p.Header.Flags, p.Header.NextValidatorSet = FlagClosing, block("next set")
+	return n.seal(p)
+}
+
+// tail makes a tail of a closing block, on that block or on another tail.
+func (n *network) tail(t failer, view View, parent, closing *Header) Proposal {
+	p := n.propose(t, view, parent)
+	p.Header.Flags, p.Header.Closing = FlagTail, closing.Hash()
+	p.Header.Height, p.Header.Params = parent.Height, crypto.Hash{}
+	return n.seal(p)
+}
+
+// finalization is by all validators.
+func (n *network) finalization(t failer, h Header) VerifiedCertificate {
+	t.Helper()
+	v := h.Statement()
+	v.Kind = KindFinalize
+	c, err := VerifyCertificate(n.Domain, n.certify(t, v))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

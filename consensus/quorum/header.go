@@ -43,10 +43,10 @@ type Header struct {
 	PayloadBytes  uint32      // sum of their lengths
 	TxCount       uint32
 	Justification crypto.Hash // Justification.Hash
-	Evidence      crypto.Hash // reserved: evidence travels in transactions; zero
+	Closing       crypto.Hash // tails: the closing block that becomes final with them; else zero
 
 	ValidatorSet     crypto.Hash // Set.Hash of this epoch
-	NextValidatorSet crypto.Hash // set by the closing block only, else zero
+	NextValidatorSet crypto.Hash // closing blocks: Set.Hash of the next epoch; else zero
 	Params           crypto.Hash
 
 	ExecHeight       Height      // the block whose result the next two fields are
@@ -75,7 +75,7 @@ func (h Header) Encode() []byte {
 	b = binary.BigEndian.AppendUint32(b, h.PayloadBytes)
 	b = binary.BigEndian.AppendUint32(b, h.TxCount)
 	b = append(b, h.Justification[:]...)
-	b = append(b, h.Evidence[:]...)
+	b = append(b, h.Closing[:]...)
 	b = append(b, h.ValidatorSet[:]...)
 	b = append(b, h.NextValidatorSet[:]...)
 	b = append(b, h.Params[:]...)
@@ -104,7 +104,7 @@ func (r *reader) header() Header {
 		Version: r.u16(), Genesis: r.hash(), Epoch: Epoch(r.u64()), View: View(r.u64()), Height: Height(r.u64()),
 		Parent: r.hash(), ParentView: View(r.u64()),
 		TimeMs: int64(r.u64()), Proposer: r.u16(),
-		PayloadRoot: r.hash(), PayloadBytes: r.u32(), TxCount: r.u32(), Justification: r.hash(), Evidence: r.hash(),
+		PayloadRoot: r.hash(), PayloadBytes: r.u32(), TxCount: r.u32(), Justification: r.hash(), Closing: r.hash(),
 		ValidatorSet: r.hash(), NextValidatorSet: r.hash(), Params: r.hash(),
 		ExecHeight: Height(r.u64()), ExecStateRoot: r.hash(), ExecReceiptsRoot: r.hash(),
 		Flags: r.u16(),
@@ -120,6 +120,38 @@ func (h *Header) checkForm() error {
 	}
 	if h.TimeMs < 0 {
 		return refuse(ErrEncoding, "header time %d ms is before 1970", h.TimeMs)
+	}
+	return nil
+}
+
+// IsClosing reports whether the block is the last of its epoch.
+func (h Header) IsClosing() bool { return h.Flags == FlagClosing }
+
+// IsTail reports whether the header is of a tail: it has the height of the closing block it names, carries nothing, and
+// never enters the ledger.
+func (h Header) IsTail() bool { return h.Flags == FlagTail }
+
+// checkKind checks that the fields are those of an ordinary block, of a closing block, or of a tail. Whether the parent
+// allows that kind is the machine's question, who knows the parent.
+func (h *Header) checkKind() error {
+	switch h.Flags {
+	case 0:
+		if !h.NextValidatorSet.IsZero() || !h.Closing.IsZero() {
+			return refuse(ErrForm, "an ordinary block names a next validator set or a closing block")
+		}
+	case FlagClosing:
+		if h.NextValidatorSet.IsZero() || !h.Closing.IsZero() {
+			return refuse(ErrForm, "a closing block names the next validator set and no closing block")
+		}
+	case FlagTail:
+		if !h.NextValidatorSet.IsZero() || h.Closing.IsZero() || h.TxCount != 0 || h.PayloadBytes != 0 {
+			return refuse(ErrForm, "a tail names the closing block, no next validator set, and has no payload")
+		}
+		if !h.Params.IsZero() || h.ExecHeight != 0 || !h.ExecStateRoot.IsZero() || !h.ExecReceiptsRoot.IsZero() {
+			return refuse(ErrForm, "a tail says something about the ledger: parameters or executed results")
+		}
+	default:
+		return refuse(ErrForm, "a header with flags %#x: closing block and tail at once", h.Flags)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 func sampleHeader() Header {
 	h := Header{Version: HeaderVersion, Epoch: 2, View: 3, Height: 4, ParentView: 5, TimeMs: 6, Proposer: 7,
 		PayloadBytes: 8, TxCount: 9, ExecHeight: 10, Flags: FlagClosing}
-	for i, f := range []*crypto.Hash{&h.Genesis, &h.Parent, &h.PayloadRoot, &h.Justification, &h.Evidence, &h.ValidatorSet,
+	for i, f := range []*crypto.Hash{&h.Genesis, &h.Parent, &h.PayloadRoot, &h.Justification, &h.Closing, &h.ValidatorSet,
 		&h.NextValidatorSet, &h.Params, &h.ExecStateRoot, &h.ExecReceiptsRoot} {
 		*f = block(fmt.Sprint("field ", i))
 	}

@@ -76,6 +76,9 @@ func (j *Justification) checkForm() error {
 	if j.Parent != nil && j.Parent.Kind == KindNullify {
 		return refuse(ErrForm, "a parent is shown by a notarization or finalization, not by a nullification")
 	}
+	if j.Parent != nil && j.Parent.Tail != nil {
+		return refuse(ErrForm, "a parent's certificate carries the header of a tail, which nobody needs there")
+	}
 	if len(j.Skip) > MaxSkip {
 		return refuse(ErrForm, "a justification has at most %d nullifications, got %d", MaxSkip, len(j.Skip))
 	}

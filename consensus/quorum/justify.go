@@ -5,7 +5,7 @@ import "bytes"
 // justify checks that the justification allows the proposal and collects the verified certificates:
 //
 //	the parent is the epoch's anchor, or the certificate shows the header's parent at the view before and the height
-//	below; and for every view strictly between there is a nullification.
+//	below (of a tail: at the same height); and for every view strictly between there is a nullification.
 //
 // A finalized view can never get a nullification, so that no justified proposal can leave a final block out.
 func (p *VerifiedProposal) justify(d Domain, anchor Anchor, held func(View) (VerifiedCertificate, bool)) error {
@@ -43,14 +43,18 @@ func (p *VerifiedProposal) justify(d Domain, anchor Anchor, held func(View) (Ver
 // checkParent compares the parent's certificate with the header; its signatures are checked later.
 func checkParent(h *Header, parent *Certificate, anchor Anchor) error {
 	if parent == nil {
-		if h.ParentView != 0 || h.Parent != anchor.Hash || h.Height != anchor.Height+1 {
+		if h.IsTail() || h.ParentView != 0 || h.Parent != anchor.Hash || h.Height != anchor.Height+1 {
 			return refuse(ErrUnjust, "height %d on %s of view %d without a certificate; only the epoch's anchor needs none", h.Height, h.Parent, h.ParentView)
 		}
 		return nil
 	}
-	if parent.Epoch != h.Epoch || parent.View != h.ParentView || parent.Block != h.Parent || parent.Height != h.Height-1 {
+	below := h.Height - 1
+	if h.IsTail() {
+		below = h.Height
+	}
+	if parent.Epoch != h.Epoch || parent.View != h.ParentView || parent.Block != h.Parent || parent.Height != below {
 		return refuse(ErrUnjust, "the certificate is of height %d, view %d, block %s; the header's parent is of height %d, view %d, block %s",
-			parent.Height, parent.View, parent.Block, h.Height-1, h.ParentView, h.Parent)
+			parent.Height, parent.View, parent.Block, below, h.ParentView, h.Parent)
 	}
 	return nil
 }

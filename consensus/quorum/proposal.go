@@ -35,13 +35,18 @@ func (h Header) Statement() Vote {
 	return Vote{Kind: KindProposal, Epoch: h.Epoch, View: h.View, Height: h.Height, Block: h.Hash(), Signer: h.Proposer}
 }
 
-// SignProposal fills the fields of the header that follow from the rest (Justification, PayloadRoot, PayloadBytes,
-// TxCount) and signs. Like [SignVote], only the signer may call it.
-func SignProposal(d Domain, key crypto.PrivateKey, p Proposal) Proposal {
+// Complete fills the fields of the header that follow from the rest: Justification, PayloadRoot, PayloadBytes, TxCount.
+func (p Proposal) Complete() Proposal {
 	p.Header.Justification = p.Justification.Hash()
 	p.Header.PayloadRoot = PayloadRoot(p.Payload)
 	p.Header.PayloadBytes = uint32(payloadBytes(p.Payload))
 	p.Header.TxCount = uint32(len(p.Payload))
+	return p
+}
+
+// SignProposal completes and signs a proposal. Like [SignVote], only the signer may call it.
+func SignProposal(d Domain, key crypto.PrivateKey, p Proposal) Proposal {
+	p = p.Complete()
 	p.Signature = SignVote(d, key, p.Header.Statement()).Signature
 	return p
 }
@@ -118,11 +123,14 @@ func (r *reader) payload() ([][]byte, error) {
 	return payload, nil
 }
 
-// Anchor is the block an epoch starts from: for epoch 0 the genesis block. It has view 0 of the epoch.
+// Anchor is the block an epoch starts from: the genesis block for epoch 0, else the closing block of the epoch before.
+// It has view 0 of the epoch.
 type Anchor struct {
 	Hash   crypto.Hash
 	Height Height
 	TimeMs int64
+
+	ExecHeight Height // Header.ExecHeight of the block; 0 for the genesis block
 }
 
 // VerifiedProposal is a proposal whose leader, certificates and payload commitment were checked. Only this package
@@ -201,12 +209,14 @@ func (p *Proposal) checkHeader(d Domain, slate *Slate, anchor Anchor) error {
 	if leader := slate.Leader(h.View); int(h.Proposer) != leader {
 		return refuse(ErrSigner, "the leader of view %d is validator %d, not %d", h.View, leader, h.Proposer)
 	}
-	// Version 1 has one epoch: nothing closes it, so there is no tail and no next set either.
-	if h.Flags != 0 || !h.NextValidatorSet.IsZero() || !h.Evidence.IsZero() {
-		return refuse(ErrForm, "a header with flags %#x, a next validator set or an evidence root, none of which has a meaning yet", h.Flags)
+	if err := h.checkKind(); err != nil {
+		return err
 	}
 	if h.TimeMs <= anchor.TimeMs {
 		return refuse(ErrForm, "the time %d ms is not after the start of the epoch, %d ms", h.TimeMs, anchor.TimeMs)
+	}
+	if !h.IsTail() && h.ExecHeight < anchor.ExecHeight {
+		return refuse(ErrForm, "executed up to height %d, the epoch's anchor up to %d", h.ExecHeight, anchor.ExecHeight)
 	}
 	if h.ParentView >= h.View || h.Height <= anchor.Height || h.ExecHeight >= h.Height {
 		return refuse(ErrForm, "view %d on parent view %d, height %d above %d, executed up to %d", h.View, h.ParentView, h.Height, anchor.Height, h.ExecHeight)

@@ -100,7 +100,7 @@ func TestProposalCorruptions(t *testing.T) {
 		"closing":          {func(p *Proposal) { p.Header.Flags = FlagClosing }, true, ErrForm},
 		"tail":             {func(p *Proposal) { p.Header.Flags = FlagTail }, true, ErrForm},
 		"next set":         {func(p *Proposal) { p.Header.NextValidatorSet[0] = 1 }, true, ErrForm},
-		"evidence root":    {func(p *Proposal) { p.Header.Evidence[0] = 1 }, true, ErrForm},
+		"names a closing":  {func(p *Proposal) { p.Header.Closing[0] = 1 }, true, ErrForm},
 		"time of anchor":   {func(p *Proposal) { p.Header.TimeMs = n.anchor.TimeMs }, true, ErrForm},
 		"executed ahead":   {func(p *Proposal) { p.Header.ExecHeight = p.Header.Height }, true, ErrForm},
 		"height of anchor": {func(p *Proposal) { p.Header.Height = 0 }, false, ErrForm},

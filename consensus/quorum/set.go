@@ -14,7 +14,7 @@ type Power uint64
 
 // Bounds of a validator set.
 const (
-	MaxValidators       = 1024
+	MaxValidators       = 256
 	MaxTotalPower Power = 1 << 60 // so that two thirds of it, doubled, stay far inside 64 bits
 )
 
@@ -73,15 +73,55 @@ func NewSet(validators []Validator) (*Set, error) {
 	return s, nil
 }
 
-// hashValidators is Sum(TagValidatorSet, count:2, then key:33, power:8, operator:20 of each).
+// validatorSize is the length of one validator in an encoded set: key, power, operator.
+const validatorSize = crypto.PublicKeySize + 8 + crypto.AddressSize
+
+// MaxSetSize is the length in bytes of the largest encoded set.
+const MaxSetSize = 2 + MaxValidators*validatorSize
+
+// hashValidators is Sum(TagValidatorSet, Encode()).
 func hashValidators(validators []Validator) crypto.Hash {
+	return crypto.Sum(crypto.TagValidatorSet, encodeValidators(validators))
+}
+
+func encodeValidators(validators []Validator) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(validators)))
 	for _, v := range validators {
 		b = append(b, v.Key[:]...)
 		b = binary.BigEndian.AppendUint64(b, uint64(v.Power))
 		b = append(b, v.Operator[:]...)
 	}
-	return crypto.Sum(crypto.TagValidatorSet, b)
+	return b
+}
+
+// Encode writes the number of validators (2 bytes), then key:33, power:8, operator:20 of each, in order of the set.
+func (s *Set) Encode() []byte { return encodeValidators(s.validators) }
+
+// DecodeSet accepts exactly what Encode writes: a valid set in its own order. Errors are of kind ErrEncoding or ErrSet.
+func DecodeSet(b []byte) (*Set, error) {
+	r := reader{rest: b}
+	n := int(r.u16())
+	if n > MaxValidators || !r.short && n*validatorSize != len(r.rest) {
+		return nil, refuse(ErrEncoding, "a set of %d validators in %d bytes (at most %d validators)", n, len(b), MaxValidators)
+	}
+	validators := make([]Validator, n)
+	for i := range validators {
+		v := &validators[i]
+		copy(v.Key[:], r.bytes(len(v.Key)))
+		v.Power = Power(r.u64())
+		copy(v.Operator[:], r.bytes(len(v.Operator)))
+	}
+	if err := r.done("validator set"); err != nil {
+		return nil, err
+	}
+	s, err := NewSet(validators)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(s.validators, validators) {
+		return nil, refuse(ErrEncoding, "the validators of a set are out of order")
+	}
+	return s, nil
 }
 
 // Len is the number of validators.

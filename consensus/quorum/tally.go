@@ -63,7 +63,7 @@ func (t *Tally) Add(v VerifiedVote) (added bool, evidence []Evidence) {
 	}
 	for k := range t.held {
 		for _, other := range t.held[k][v.vote.Signer] {
-			if e, err := NewEvidence(other, v); err == nil {
+			if e, contradict := contradiction(other.vote, v.vote); contradict {
 				evidence = append(evidence, e)
 			}
 		}

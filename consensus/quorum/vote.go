@@ -84,11 +84,13 @@ const VoteSize = 1 + 8 + 8 + 8 + 32 + 2 + 64
 // Digest is what the signer signs:
 // SHA-256("waybill/vote/1" || kind:1 || genesis:32 || epoch:8 || set hash:32 || view:8 || height:8 || block:32).
 // Signer and Signature are not part of it.
-func (v Vote) Digest(d Domain) crypto.Hash {
-	set := d.Set.Hash()
+func (v Vote) Digest(d Domain) crypto.Hash { return VoteDigest(d.Genesis, d.Set.Hash(), v) }
+
+// VoteDigest is [Vote.Digest] for a signer that knows the network and the hash of the validator set, but not the set.
+func VoteDigest(genesis, set crypto.Hash, v Vote) crypto.Hash {
 	b := make([]byte, 0, 1+32+8+32+8+8+32)
 	b = append(b, byte(v.Kind))
-	b = append(b, d.Genesis[:]...)
+	b = append(b, genesis[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(v.Epoch))
 	b = append(b, set[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(v.View))

@@ -53,6 +53,8 @@ type Options struct {
 	// Apply commits and closes a batch, and waits for the disk if sync is true; nil writes to the database directly.
 	// A node passes Apply of its store, which notices failures that Pebble does not return.
 	Apply func(batch *pebble.Batch, sync bool) error
+	// Base is the block that the ledger begins with: what came up to it is not here and cannot be indexed.
+	Base quorum.Height
 	// ScanLimit is how many events one page looks at before it ends early with a token; 0 means 20,000.
 	ScanLimit int
 	// SortLimit is how many events a query by event time may have to put in order; 0 means 200,000.
@@ -103,7 +105,7 @@ func New(db *pebble.DB, src Source, opts Options) (*Index, error) {
 			return nil, err
 		}
 	}
-	x.height = height
+	x.height = max(height, opts.Base)
 	return x, nil
 }
 
@@ -141,7 +143,7 @@ func (x *Index) Drop() error {
 	if err := x.opts.Apply(b, false); err != nil {
 		return fail(ErrIO, err, "dropping the index")
 	}
-	x.announce(func() { x.height = 0 })
+	x.announce(func() { x.height = x.opts.Base })
 	return nil
 }
 

@@ -19,6 +19,8 @@ const (
 	ErrState       Kind = "not in the state"        // a state proof fails
 	ErrMismatch    Kind = "proofs do not belong together"
 	ErrRefused     Kind = "refused on the ledger" // proven, but the ledger refused it
+	ErrHandover    Kind = "not the next epoch"    // a closing block does not hand over to that set
+	ErrStale       Kind = "trust has run out"     // what is known is too old to be built on
 )
 
 // Error makes a Kind usable as the target of errors.Is.
@@ -105,12 +107,21 @@ func checkCertified(d quorum.Domain, h *quorum.Header, hash crypto.Hash, c *quor
 		return refuse(ErrCertificate, nil, "block %d is of the validator set %s, not %s", h.Height, h.ValidatorSet, d.Set.Hash())
 	case c.Kind != quorum.KindFinalize:
 		return refuse(ErrCertificate, nil, "the certificate is a %s, a finalization is needed", c.Kind)
-	case c.Block != hash || c.Height != h.Height || c.View != h.View || c.Epoch != h.Epoch:
-		return refuse(ErrCertificate, nil, "the certificate is of block %s at height %d, not of %s at height %d", c.Block, c.Height, hash, h.Height)
-	case h.Flags&quorum.FlagTail != 0:
+	case h.IsTail():
 		return refuse(ErrCertificate, nil, "a tail block is no block of the ledger")
+	case c.Finalizes() != hash || c.Height != h.Height || c.Epoch != h.Epoch || !viewFits(h, c):
+		return refuse(ErrCertificate, nil, "the certificate is of block %s at height %d, not of %s at height %d", c.Finalizes(), c.Height, hash, h.Height)
 	}
 	return nil
+}
+
+// viewFits: a block is finalized in its own view, a closing block also by a tail of a later one. That the tail is one, and
+// that it is what was signed, is checked with the signatures.
+func viewFits(h *quorum.Header, c *quorum.Certificate) bool {
+	if c.Tail == nil {
+		return c.View == h.View
+	}
+	return h.IsClosing() && c.View > h.View
 }
 
 // VerifyTransaction checks that raw is a transaction of the block and returns it.

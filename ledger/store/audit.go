@@ -41,12 +41,20 @@ func (s *Store) scan(r getter, prefix, past []byte, limit int) ([]Entry, error) 
 func (s *Store) TipHeight() quorum.Height { return s.Tip().Height }
 
 // Audit reads everything: that headers form a chain, that payloads and receipts hash to what headers and roots say, that
-// the receipts roots chain, and that the state hashes to the state root. progress, if not nil, is called with each
+// the receipts roots chain, that epochs hand over to each other, and that the state hashes to the state root. progress, if not nil, is called with each
 // height. The error is ErrCorrupt and names what does not agree, ErrIO, or that of ctx.
 func (s *Store) Audit(ctx context.Context, progress func(quorum.Height)) error {
 	tip := s.Tip()
 	var last audited
-	for h := quorum.Height(0); h <= tip.Height; h++ {
+	from := s.base
+	if from > 0 {
+		var err error
+		if last, err = s.auditBase(); err != nil {
+			return s.missing(err, from)
+		}
+		from++
+	}
+	for h := from; h <= tip.Height; h++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -81,8 +89,11 @@ func (s *Store) auditHistory() error {
 	return err
 }
 
-// audited is what the next block must continue: the hash of a block, and the chain of receipts roots after it.
-type audited struct{ hash, chain crypto.Hash }
+// audited is what the next block must continue: the hash of a block, the chain of receipts roots after it, and the epoch.
+type audited struct {
+	hash, chain crypto.Hash
+	epoch       EpochRecord
+}
 
 func (s *Store) auditBlock(h quorum.Height, last audited) (audited, error) {
 	b, err := s.Block(h)
@@ -114,7 +125,8 @@ func (s *Store) auditBlock(h quorum.Height, last audited) (audited, error) {
 			return audited{}, err
 		}
 	}
-	return audited{hash: hash, chain: roots.chain}, nil
+	epoch, err := s.auditEpoch(b.Header, last.epoch)
+	return audited{hash: hash, chain: roots.chain, epoch: epoch}, err
 }
 
 // auditPlace checks where transaction i of a block is said to be: here if it was executed here. One that was not may be

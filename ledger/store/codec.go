@@ -50,6 +50,28 @@ func unframe(b []byte) ([][]byte, error) {
 	return items, nil
 }
 
+// nth returns item i of what frame wrote. It looks at the items before it only as far as it must to skip them.
+func nth(b []byte, i int) ([]byte, error) {
+	if len(b) < 4 || i < 0 || uint64(i) >= uint64(binary.BigEndian.Uint32(b)) {
+		return nil, fmt.Errorf("a list of %d bytes has no item %d", len(b), i)
+	}
+	rest := b[4:]
+	for at := 0; ; at++ {
+		if len(rest) < 4 {
+			return nil, fmt.Errorf("the list ends before item %d", at)
+		}
+		n := binary.BigEndian.Uint32(rest)
+		rest = rest[4:]
+		if uint64(n) > uint64(len(rest)) {
+			return nil, fmt.Errorf("item %d has %d bytes, %d are left", at, n, len(rest))
+		}
+		if at == i {
+			return rest[:n:n], nil
+		}
+		rest = rest[n:]
+	}
+}
+
 // tipRecord is the cursor of the database: everything at or below it is whole.
 type tipRecord struct {
 	Tip
@@ -139,7 +161,8 @@ func decodeLocation(b []byte, event bool) (Location, error) {
 	return l, nil
 }
 
-// replaced values: 0 for "was absent", 1 and the bytes otherwise.
+// replaced values: 0 for "was absent", 1 and the bytes otherwise; 2, the length of the key (4 bytes), the key and the bytes
+// for a state key that was deleted, because the position under which it is kept does not tell the key.
 func encodeReplaced(old []byte) []byte {
 	if old == nil {
 		return []byte{0}
@@ -147,7 +170,28 @@ func encodeReplaced(old []byte) []byte {
 	return append([]byte{1}, old...)
 }
 
+// encodeDeleted is encodeReplaced for a key that is gone afterwards.
+func encodeDeleted(key, old []byte) []byte {
+	b := binary.BigEndian.AppendUint32(append(make([]byte, 0, 5+len(key)+len(old)), 2), uint32(len(key)))
+	return append(append(b, key...), old...)
+}
+
+// deletedKey returns the key of a value of encodeDeleted, nil for others.
+func deletedKey(b []byte) []byte {
+	if len(b) < 5 || b[0] != 2 {
+		return nil
+	}
+	n := uint64(binary.BigEndian.Uint32(b[1:]))
+	if n > uint64(len(b)-5) {
+		return nil
+	}
+	return b[5 : 5+n]
+}
+
 func decodeReplaced(b []byte) ([]byte, error) {
+	if key := deletedKey(b); key != nil {
+		return append(make([]byte, 0, len(b)), b[5+len(key):]...), nil
+	}
 	switch {
 	case len(b) == 1 && b[0] == 0:
 		return nil, nil

@@ -20,11 +20,16 @@ const maxPrunedPerBlock = 16
 func (s *Store) create(genesis *ledger.Genesis) error {
 	header := genesis.Block()
 	up := &ledger.Update{Height: 0, Block: header.Hash(), Writes: genesis.State(), ReceiptsRoot: ledger.ReceiptsRoot(nil)}
-	c := &commit{s: s, batch: s.db.NewBatch(), header: header, up: up}
+	set, err := genesis.ValidatorSet()
+	if err != nil {
+		return &Error{Kind: ErrGenesis, Detail: "the genesis is not valid", Cause: err}
+	}
+	c := &commit{s: s, batch: s.db.NewBatch(), header: header, up: up, next: set}
 	defer c.close()
 	c.set(metaKey(metaSchema), binary.BigEndian.AppendUint32(nil, schemaVersion))
 	c.set(metaKey(metaGenesis), s.genesis[:])
 	c.set(metaKey(metaGenesisBytes), genesis.Encode())
+	c.remove(metaKey(metaRestoring))
 	tip, err := c.fill(tipRecord{})
 	if err != nil {
 		return err
@@ -39,11 +44,12 @@ func (s *Store) create(genesis *ledger.Genesis) error {
 // Commit makes a block part of the ledger: header, transactions as they were received, certificate, and what
 // ledger.Apply made of them, in one batch that is not synced (see [Store.Sync]). It returns the new state root. The
 // block must be the child of the tip. A certificate of a descendant also makes a block final, but is kept with the block
-// that it names and left out here, as is nil. Only one goroutine may commit.
+// that it names and left out here, as is nil; that of a tail is kept with the closing block it finalizes. next is the set
+// of the next epoch, which begins with a closing block; nil for all others. Only one goroutine may commit.
 //
 // Errors: ErrSequence leaves the store as it was; ErrDiskFull, ErrCorrupt, ErrIO and ErrStopped mean that it has
 // stopped and must be opened again, which shows whether the block is in.
-func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Certificate, up *ledger.Update) (crypto.Hash, error) {
+func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Certificate, up *ledger.Update, next *quorum.Set) (crypto.Hash, error) {
 	if err := s.stopped(); err != nil {
 		return crypto.Hash{}, err
 	}
@@ -51,8 +57,11 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 	if err := s.checkSequence(&old, &header, payload, up); err != nil {
 		return crypto.Hash{}, err
 	}
-	c := &commit{s: s, batch: s.db.NewBatch(), header: header, payload: payload, up: up}
-	if cert != nil && cert.Block == up.Block {
+	if err := checkNext(&header, next); err != nil {
+		return crypto.Hash{}, err
+	}
+	c := &commit{s: s, batch: s.db.NewBatch(), header: header, payload: payload, up: up, next: next}
+	if cert != nil && cert.Finalizes() == up.Block {
 		c.cert = cert.Encode()
 	}
 	defer c.close()
@@ -89,6 +98,7 @@ type commit struct {
 	payload [][]byte
 	cert    []byte
 	up      *ledger.Update
+	next    *quorum.Set // of the epoch that begins after the block; mostly nil
 
 	replaced [][]byte // keys of prefixReplaced that this block writes
 	err      error
@@ -128,6 +138,7 @@ func (c *commit) fill(old tipRecord) (tipRecord, error) {
 	tip := tipRecord{Tip: Tip{Height: h, Hash: c.up.Block, ReceiptsRoot: c.up.ReceiptsRoot}, oldest: old.oldest}
 	tip.ReceiptsChain = ledger.ChainReceipts(old.ReceiptsChain, c.up.ReceiptsRoot)
 	c.block()
+	c.epoch()
 	c.state()
 	tip.StateRoot = c.tree()
 	c.set(heightKey(prefixReplacedKeys, h), frame(c.replaced))
@@ -175,11 +186,16 @@ func (c *commit) state() {
 			c.fail(err)
 			return
 		}
-		c.keep(replacedStateStem(w.Key), old)
-		if w.Value == nil {
-			c.remove(stateKey(w.Key))
-		} else {
+		stem := replacedStateStem(w.Key)
+		switch {
+		case w.Value != nil:
+			c.keep(stem, encodeReplaced(old))
 			c.set(stateKey(w.Key), w.Value)
+		case old == nil:
+			c.keep(stem, encodeReplaced(nil))
+		default:
+			c.keep(stem, encodeDeleted(w.Key, old))
+			c.remove(stateKey(w.Key))
 		}
 	}
 }
@@ -197,7 +213,7 @@ func (c *commit) tree() crypto.Hash {
 		return crypto.Hash{}
 	}
 	for _, p := range pages {
-		c.keep(replacedPageStem(p.Path), reader.seen[p.Path])
+		c.keep(replacedPageStem(p.Path), encodeReplaced(reader.seen[p.Path]))
 		if p.Data == nil {
 			c.remove(pageKey(p.Path))
 		} else {
@@ -209,7 +225,7 @@ func (c *commit) tree() crypto.Hash {
 
 func (c *commit) keep(stem, old []byte) {
 	key := atHeight(stem, c.header.Height)
-	c.set(key, encodeReplaced(old))
+	c.set(key, old)
 	c.replaced = append(c.replaced, key)
 }
 

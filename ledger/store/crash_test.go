@@ -47,6 +47,7 @@ func (f crashFS) Unwrap() vfs.FS { return f.MemFS }
 type crashes struct {
 	mem             crashFS
 	stride          int
+	ordered         bool // never 50 %
 	synced, started atomic.Uint64
 
 	mu    sync.Mutex
@@ -64,6 +65,9 @@ func (c *crashes) MaybeError(op errorfs.Op) error {
 		return nil
 	}
 	percent := []int{0, 50, 100}[c.ops/c.stride%3]
+	if c.ordered && percent == 50 {
+		percent = 0
+	}
 	d := disk{what: fmt.Sprintf("crash at operation %d with %d %% of what was not synced", c.ops, percent), synced: quorum.Height(c.synced.Load())}
 	d.fs = c.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(c.ops), 7))})
 	d.started = quorum.Height(c.started.Load())
@@ -80,7 +84,7 @@ func TestCrashAtAnyPointLeavesWholeBlocks(t *testing.T) {
 	total, between := 0, 0
 	for seed := range seeds {
 		c := &crashes{mem: newCrashFS(), stride: 2 + seed}
-		m := newModel(uint64(seed))
+		m := inEpochs(uint64(seed))
 		rng := rand.New(rand.NewPCG(uint64(seed), 3))
 		s := mustOpen(t, errorfs.Wrap(c.mem, c))
 		for range blocks {
@@ -138,7 +142,7 @@ func TestCrashWhileCreating(t *testing.T) {
 	c := &crashes{mem: newCrashFS(), stride: 1}
 	s := mustOpen(t, errorfs.Wrap(c.mem, c))
 	closed(t, s)
-	m := newModel(1)
+	m := inEpochs(1)
 	if len(c.disks) < 20 {
 		t.Fatalf("only %d crashes were tried", len(c.disks))
 	}
@@ -180,7 +184,7 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 	for n := int64(0); ; n += stride {
 		mem := newCrashFS()
 		f := &faulty{n: n, err: errDisk}
-		m := newModel(uint64(n))
+		m := inEpochs(uint64(n))
 		committed, synced, err := workUntilFailure(t, m, errorfs.Wrap(mem, f))
 		if err == nil {
 			break // the work ends before the fault
@@ -243,7 +247,7 @@ func TestDiskFull(t *testing.T) {
 	for _, n := range []int64{0, 30, 60, 120} {
 		mem := newCrashFS()
 		full := &os.PathError{Op: "write", Path: "data/db/000002.log", Err: syscall.ENOSPC}
-		m := newModel(uint64(n))
+		m := inEpochs(uint64(n))
 		_, _, err := workUntilFailure(t, m, errorfs.Wrap(mem, &faulty{n: n, err: full}))
 		if !errors.Is(err, ErrDiskFull) || !errors.Is(err, syscall.ENOSPC) {
 			t.Fatalf("full at write %d: %v", n, err)
@@ -270,7 +274,7 @@ func (f *readFault) MaybeError(op errorfs.Op) error {
 // A read that fails is an error, never "not there".
 func TestFailedReadIsNoAbsence(t *testing.T) {
 	mem := vfs.NewMem()
-	m := newModel(4)
+	m := inEpochs(4)
 	s := mustOpen(t, mem)
 	m.grow(t, s, 60)
 	if err := s.db.Flush(); err != nil {
@@ -314,7 +318,7 @@ func TestFailedReadIsNoAbsence(t *testing.T) {
 // A flipped byte anywhere is found or harmless: never a wrong answer.
 func TestFlippedBytes(t *testing.T) {
 	mem := vfs.NewMem()
-	m := newModel(12)
+	m := inEpochs(12)
 	s := mustOpen(t, mem)
 	m.grow(t, s, 60)
 	if err := s.db.Flush(); err != nil {
@@ -343,7 +347,7 @@ func TestFlippedBytes(t *testing.T) {
 // A file that is missing or cut short is corruption: trying again, or looking at permissions, does not help.
 func TestLostFilesAreCorruption(t *testing.T) {
 	mem := vfs.NewMem()
-	m := newModel(12)
+	m := inEpochs(12)
 	s := mustOpen(t, mem)
 	m.grow(t, s, 60)
 	if err := s.db.Flush(); err != nil {

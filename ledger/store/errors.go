@@ -15,17 +15,18 @@ type Kind string
 
 // The kinds of errors that a caller may branch on.
 const (
-	ErrLocked   Kind = "database in use"            // another process has it open
-	ErrForeign  Kind = "another network's database" // its genesis is not ours
-	ErrSchema   Kind = "newer database schema"      // written by a newer program
-	ErrCorrupt  Kind = "corrupt database"           // checksums, or records that contradict each other
-	ErrDiskFull Kind = "disk full"                  //
-	ErrIO       Kind = "storage failure"            // any other failed read or write
-	ErrStopped  Kind = "store stopped"              // an earlier write failed, or the store is closed
-	ErrSequence Kind = "block out of sequence"      // not the child of the tip
-	ErrNotFound Kind = "not found"                  // no such block, transaction or event here
-	ErrPruned   Kind = "state no longer kept"       // older than the history that is kept
-	ErrGenesis  Kind = "genesis cannot be stored"   // it is not valid
+	ErrLocked    Kind = "database in use"            // another process has it open
+	ErrForeign   Kind = "another network's database" // its genesis is not ours
+	ErrSchema    Kind = "newer database schema"      // written by a newer program
+	ErrCorrupt   Kind = "corrupt database"           // checksums, or records that contradict each other
+	ErrDiskFull  Kind = "disk full"                  //
+	ErrIO        Kind = "storage failure"            // any other failed read or write
+	ErrStopped   Kind = "store stopped"              // an earlier write failed, or the store is closed
+	ErrSequence  Kind = "block out of sequence"      // not the child of the tip
+	ErrNotFound  Kind = "not found"                  // no such block, transaction or event here
+	ErrBelowBase Kind = "block not kept here"        // below the block that this ledger begins with
+	ErrPruned    Kind = "state no longer kept"       // older than the history that is kept
+	ErrGenesis   Kind = "genesis cannot be stored"   // it is not valid
 )
 
 // Error makes a Kind usable as the target of errors.Is.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -67,6 +68,7 @@ type block struct {
 	payload [][]byte
 	cert    *quorum.Certificate
 	up      *ledger.Update
+	next    *quorum.Set // of the next epoch
 }
 
 // model is the ledger as the tests know it: every block, and the state after each.
@@ -78,6 +80,7 @@ type model struct {
 	states  []map[string][]byte
 	roots   []crypto.Hash
 	chains  []crypto.Hash // of receipts roots
+	per     int           // blocks of an epoch
 	// exec is the ExecHeight of block h; nil is that of a healthy chain, h-2.
 	exec func(h quorum.Height) quorum.Height
 }
@@ -88,7 +91,7 @@ func newModel(seed uint64) *model {
 	if err != nil {
 		panic(err)
 	}
-	m := &model{genesis: g, set: set, rng: rand.New(rand.NewPCG(seed, 1))}
+	m := &model{genesis: g, set: set, per: math.MaxInt32, rng: rand.New(rand.NewPCG(seed, 1))}
 	state := map[string][]byte{}
 	for _, w := range g.State() {
 		state[string(w.Key)] = w.Value
@@ -97,6 +100,13 @@ func newModel(seed uint64) *model {
 	m.states = append(m.states, state)
 	m.roots = append(m.roots, rootOf(state))
 	m.chains = append(m.chains, ledger.ChainReceipts(crypto.Hash{}, ledger.ReceiptsRoot(nil)))
+	return m
+}
+
+// inEpochs is newModel with short epochs.
+func inEpochs(seed uint64) *model {
+	m := newModel(seed)
+	m.per = 7
 	return m
 }
 
@@ -149,8 +159,16 @@ func (m *model) holding(payload [][]byte, receipts []ledger.Receipt) block {
 	}
 	b.header.ExecStateRoot = m.roots[b.header.ExecHeight]
 	b.header.ExecReceiptsRoot = m.chains[b.header.ExecHeight]
+	b.header.Epoch = quorum.Epoch((int(h) - 1) / m.per)
+	if int(h)%m.per == 0 {
+		b.next = m.set
+		b.header.Flags, b.header.NextValidatorSet = quorum.FlagClosing, m.set.Hash()
+	}
 	b.up.Block = b.header.Hash()
-	if h%3 != 0 { // every third block is final through its child
+	switch {
+	case b.next != nil && b.header.Epoch%2 == 1:
+		b.cert = m.throughTail(b.header)
+	case b.next != nil || h%3 != 0: // every third block is final through its child
 		b.cert = m.certify(b.header)
 	}
 	m.blocks = append(m.blocks, b)
@@ -216,8 +234,19 @@ func (m *model) certify(h quorum.Header) *quorum.Certificate {
 	return &cert
 }
 
+// throughTail finalizes a closing block through a tail.
+func (m *model) throughTail(h quorum.Header) *quorum.Certificate {
+	tail := quorum.Header{
+		Version: h.Version, Genesis: h.Genesis, Epoch: h.Epoch, View: h.View + 1, Height: h.Height, Parent: h.Hash(), ParentView: h.View,
+		TimeMs: h.TimeMs + 1, ValidatorSet: h.ValidatorSet, Closing: h.Hash(), Flags: quorum.FlagTail,
+	}
+	c := m.certify(tail)
+	c.Tail = &tail
+	return c
+}
+
 func commitBlock(s *Store, b block) (crypto.Hash, error) {
-	return s.Commit(b.header, b.payload, b.cert, b.up)
+	return s.Commit(b.header, b.payload, b.cert, b.up, b.next)
 }
 
 // grow commits n new blocks.

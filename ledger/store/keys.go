@@ -12,6 +12,8 @@ import (
 //
 //	byte       owner          key after the byte                          value
 //	0x00       store          metaSchema, metaGenesis, metaGenesisBytes   schema (4 bytes), hash, Genesis.Encode
+//	0x00       store          metaRestoring                               1 while a restore is not finished
+//	0x00       store          metaBase, metaBaseCertificate               height:8 and Certificate.Encode, of a restored ledger
 //	0x01       store          –                                           tip: see encodeTip
 //	0x10       store          height:8                                    Header.Encode
 //	0x11       store          height:8                                    raw transactions, framed (see frame)
@@ -21,9 +23,10 @@ import (
 //	0x15       store          block hash:32                               height:8
 //	0x16       store          transaction id:32                           height:8, index:4
 //	0x17       store          event hash:32                               height:8, transaction index:4, event index:4
+//	0x18       store          epoch:8                                     validator set, header of the anchor, framed
 //	0x20       store          state key                                   state value, as it is now
 //	0x21       store          length:1, nibble path                       tree page, as it is now
-//	0x22       store          's', position:32, height:8                  state value before that height: 0, or 1 and the value
+//	0x22       store          's', position:32, height:8                  state value before that height: see encodeReplaced
 //	0x22       store          'p', length:1, nibble path, height:8        tree page before that height: 0, or 1 and the page
 //	0x23       store          height:8                                    keys of 0x22 written by that height, framed
 //	0x40–0x4f  node/journal   its own table
@@ -42,6 +45,7 @@ const (
 	prefixBlockHash    = 0x15
 	prefixTransaction  = 0x16
 	prefixEvent        = 0x17
+	prefixEpoch        = 0x18
 	prefixState        = 0x20
 	prefixPage         = 0x21
 	prefixReplaced     = 0x22
@@ -58,10 +62,15 @@ const (
 	metaSchema       = 1
 	metaGenesis      = 2
 	metaGenesisBytes = 3
+
+	metaRestoring       = 4 // there while a restore is not finished
+	metaBase            = 5
+	metaBaseCertificate = 6
 )
 
-// schemaVersion is the version of the table above. A change that older programs would misread raises it.
-const schemaVersion = 1
+// schemaVersion is the version of the table above. A change that older programs would misread raises it. Version 1 knew no
+// epochs.
+const schemaVersion = 2
 
 const (
 	replacedState = 's'
@@ -74,6 +83,10 @@ func tipKey() []byte { return []byte{prefixTip} }
 
 func heightKey(prefix byte, h quorum.Height) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefix}, uint64(h))
+}
+
+func epochKey(e quorum.Epoch) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixEpoch}, uint64(e))
 }
 
 func hashKey(prefix byte, h crypto.Hash) []byte { return append([]byte{prefix}, h[:]...) }

@@ -3,6 +3,9 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
@@ -25,7 +28,7 @@ func (s *Store) Header(h quorum.Height) (quorum.Header, error) {
 		return quorum.Header{}, err
 	}
 	if raw == nil {
-		return quorum.Header{}, notFound("there is no block %d here", h)
+		return quorum.Header{}, s.absent(h)
 	}
 	header, err := quorum.DecodeHeader(raw)
 	if err != nil {
@@ -34,8 +37,8 @@ func (s *Store) Header(h quorum.Height) (quorum.Header, error) {
 	return header, nil
 }
 
-// Certificate returns the certificate that names block h; nil where a descendant's made it final, and for the genesis
-// block. Errors: ErrNotFound.
+// Certificate returns the certificate that finalizes block h by itself or, if it closes an epoch, through a tail; nil where
+// a descendant's made it final, and for the genesis block. Errors: ErrNotFound.
 func (s *Store) Certificate(h quorum.Height) (*quorum.Certificate, error) {
 	raw, err := s.get(heightKey(prefixCertificate, h))
 	if err != nil {
@@ -43,7 +46,7 @@ func (s *Store) Certificate(h quorum.Height) (*quorum.Certificate, error) {
 	}
 	switch {
 	case raw == nil:
-		return nil, notFound("there is no block %d here", h)
+		return nil, s.absent(h)
 	case len(raw) == 0:
 		return nil, nil
 	}
@@ -82,13 +85,42 @@ func (s *Store) list(prefix byte, h quorum.Height, what string) ([][]byte, error
 		return nil, err
 	}
 	if raw == nil {
-		return nil, notFound("there is no block %d here", h)
+		return nil, s.absent(h)
 	}
 	items, err := unframe(raw)
 	if err != nil {
 		return nil, s.corrupt(err, "reading the %s of block %d", what, h)
 	}
 	return items, nil
+}
+
+// item returns element i of a list, without copying the others, of which there may be megabytes. That it is not there is
+// corruption: whoever asks was told where it is.
+func (s *Store) item(prefix byte, h quorum.Height, i int, what string) (out []byte, err error) {
+	key := heightKey(prefix, h)
+	var bad error
+	err = s.whileOpen(func() error {
+		value, closer, err := s.db.Get(key)
+		if errors.Is(err, pebble.ErrNotFound) {
+			bad = fmt.Errorf("there is no block %d", h)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var part []byte
+		if part, bad = nth(value, i); bad == nil {
+			out = append(make([]byte, 0, len(part)), part...)
+		}
+		return closer.Close()
+	})
+	if err != nil {
+		return nil, s.readError(err, key)
+	}
+	if bad != nil {
+		return nil, s.corrupt(bad, "reading element %d of the %s of block %d", i, what, h)
+	}
+	return out, nil
 }
 
 // Block returns block h whole. Errors: ErrNotFound.
@@ -169,14 +201,8 @@ func (s *Store) RawTransaction(id crypto.Hash) ([]byte, Location, error) {
 	if err != nil {
 		return nil, l, err
 	}
-	payload, err := s.Payload(l.Height)
-	if err != nil {
-		return nil, l, s.missing(err, l.Height)
-	}
-	if l.Tx >= len(payload) {
-		return nil, l, s.corrupt(nil, "block %d has no transaction %d", l.Height, l.Tx)
-	}
-	return payload[l.Tx], l, nil
+	raw, err := s.item(prefixPayload, l.Height, l.Tx, "transactions")
+	return raw, l, err
 }
 
 // Receipt returns the receipt of the transaction with this id, and where it stands. It decodes none of the other
@@ -186,14 +212,11 @@ func (s *Store) Receipt(id crypto.Hash) (*ledger.Receipt, Location, error) {
 	if err != nil {
 		return nil, l, err
 	}
-	raw, err := s.list(prefixReceipts, l.Height, "receipts")
+	raw, err := s.item(prefixReceipts, l.Height, l.Tx, "receipts")
 	if err != nil {
-		return nil, l, s.missing(err, l.Height)
+		return nil, l, err
 	}
-	if l.Tx >= len(raw) {
-		return nil, l, s.corrupt(nil, "block %d has no receipt %d", l.Height, l.Tx)
-	}
-	receipt, err := ledger.DecodeReceipt(raw[l.Tx])
+	receipt, err := ledger.DecodeReceipt(raw)
 	if err != nil {
 		return nil, l, s.corrupt(err, "reading receipt %d of block %d", l.Tx, l.Height)
 	}
@@ -206,7 +229,7 @@ func (s *Store) roots(r getter, h quorum.Height) (blockRoots, error) {
 		return blockRoots{}, err
 	}
 	if raw == nil {
-		return blockRoots{}, notFound("there is no block %d here", h)
+		return blockRoots{}, s.absent(h)
 	}
 	roots, err := decodeRoots(raw)
 	if err != nil {
@@ -234,10 +257,12 @@ func (s *Store) ReceiptsChain(h quorum.Height) (crypto.Hash, error) {
 	return p.chain, err
 }
 
-// UpdatesSince returns what at most limit blocks above height h did, in order, without their state writes. It is how
+// UpdatesSince returns what at most limit blocks above height h did, in order, without their state writes; blocks up to
+// the base of a restored ledger are not among them. It is how
 // readers follow the ledger: they keep h, ask for more, and start again where they left off.
 func (s *Store) UpdatesSince(h quorum.Height, limit int) ([]*ledger.Update, error) {
 	tip := s.Tip().Height
+	h = max(h, s.base)
 	var ups []*ledger.Update
 	for h < tip && len(ups) < limit {
 		h++

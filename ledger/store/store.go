@@ -43,6 +43,8 @@ type Store struct {
 	reporter *reporter
 	guard    *guardFS
 
+	base quorum.Height // set while opening
+
 	tip atomic.Pointer[tipRecord] // written by Commit only
 
 	// gate is held for reading by everything that uses db, and for writing by Close: Pebble panics when it is used
@@ -173,6 +175,12 @@ func (s *Store) load(genesis *ledger.Genesis) error {
 	if err := s.checkGenesis(); err != nil {
 		return err
 	}
+	if half, err := s.unfinished(); err != nil || half {
+		return errors.Join(err, s.reset(genesis))
+	}
+	if err := s.loadBase(); err != nil {
+		return err
+	}
 	return s.loadTip()
 }
 
@@ -183,6 +191,8 @@ func (s *Store) checkSchema(schema []byte) error {
 	switch v := binary.BigEndian.Uint32(schema); {
 	case v > schemaVersion:
 		return refuse(ErrSchema, "%s has schema %d, this program knows up to %d: use the program that wrote it, or a newer one", s.dir, v, schemaVersion)
+	case v == 1:
+		return refuse(ErrSchema, "%s has schema 1, which knew no epochs: remove the folder and let the node fetch the ledger again", s.dir)
 	case v < schemaVersion:
 		return s.corrupt(nil, "schema %d never existed", v)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/node/signer"
 )
 
 // mac stands in for ECDSA where a test makes thousands of signatures.
@@ -83,12 +84,53 @@ func newNetwork(t failer, checker quorum.Checker) *network {
 	return n
 }
 
-func (n *network) config(self int) Config {
-	cfg := Config{Domain: n.Domain, Slate: n.slate, Anchor: n.anchor, Epoch: testEpoch, Self: self}
+// setup is a Config whose signer is still to be opened, on the storage of the disk.
+type setup struct {
+	Config
+	key     crypto.PrivateKey // zero: no signer
+	reserve int
+}
+
+func (n *network) config(self int) setup {
+	cfg := setup{Config: Config{Domain: n.Domain, Slate: n.slate, Anchor: n.anchor, Epoch: testEpoch, Self: self}, reserve: signer.NodeReserve}
 	if self >= 0 {
-		cfg.Key = n.keys[self]
+		cfg.key = n.keys[self]
 	}
 	return cfg
+}
+
+// paired is a disk with the storage of a signer beside it.
+type paired interface {
+	Disk
+	storage() (signer.Storage, error)
+}
+
+// openSigner opens the signer, which is made if there is none.
+func openSigner(d paired, cfg setup) (*signer.File, error) {
+	storage, err := d.storage()
+	if err != nil {
+		return nil, err
+	}
+	opts := signer.Options{Genesis: cfg.Domain.Genesis, Key: cfg.key, Reserve: cfg.reserve}
+	if fast, ok := cfg.Domain.Checker.(quorum.Signer); ok {
+		opts.Sign = fast.Sign
+	}
+	if err := signer.Create(storage, opts.Genesis, opts.Key.Public()); err != nil && !errors.Is(err, signer.ErrExists) {
+		return nil, err
+	}
+	return signer.Open(storage, opts)
+}
+
+// open opens the pair.
+func open(d paired, cfg setup) (*Journal, Recovered, error) {
+	if !cfg.key.IsZero() && cfg.Signer == nil {
+		file, err := openSigner(d, cfg)
+		if err != nil {
+			return nil, Recovered{}, err
+		}
+		cfg.Signer = file
+	}
+	return Open(d, cfg.Config)
 }
 
 // block is a made-up block hash.
@@ -166,12 +208,70 @@ var errDisk = errors.New("the disk is full")
 // memory is a disk that loses in a crash what was not synced, from a point on that the test chooses.
 type memory struct {
 	states []map[string][]byte // after every write since the last sync, that one first
+	slots  *slots              // of the signer
 	fail   bool                // the next write fails …
 	torn   bool                // … and yet arrives
 	writes int
 }
 
-func newMemory() *memory { return &memory{states: []map[string][]byte{{}}} }
+func newMemory() *memory { return &memory{states: []map[string][]byte{{}}, slots: new(slots)} }
+
+// storage returns a copy, and keeps it: a signer that still works on the former one disturbs nobody.
+func (d *memory) storage() (signer.Storage, error) {
+	if d.slots == nil {
+		d.slots = new(slots)
+	}
+	c := *d.slots
+	d.slots = &c
+	return d.slots, nil
+}
+
+// slots is the storage of a signer that loses in a crash what was not synced.
+type slots struct{ durable, now [2][]byte }
+
+func (s *slots) Read() ([2][]byte, error) {
+	s.durable = s.now
+	return s.now, nil
+}
+
+func (s *slots) Write(slot int, data []byte, sync bool) error {
+	s.now[slot] = data
+	if s.durable[slot] == nil {
+		s.now[1-slot], s.durable[slot], s.durable[1-slot] = data, data, data
+	}
+	if sync {
+		s.durable = s.now
+	}
+	return nil
+}
+
+func (s *slots) Close() error { return nil }
+
+// fate is what a crash does to writes of the signer that were not synced.
+type fate int
+
+const (
+	lost fate = iota
+	kept
+	torn
+	fates
+)
+
+func (s *slots) crash(f fate) *slots {
+	c := *s
+	for i := range c.now {
+		switch {
+		case f == lost:
+			c.now[i] = c.durable[i]
+		case f == torn && string(c.now[i]) != string(c.durable[i]):
+			half := slices.Clone(c.durable[i])
+			copy(half, c.now[i][:300])
+			c.now[i] = half
+		}
+	}
+	c.durable = c.now
+	return &c
+}
 
 func (d *memory) now() map[string][]byte { return d.states[len(d.states)-1] }
 
@@ -215,14 +315,25 @@ func (d *memory) Scan(prefix []byte, each func(key, value []byte) error) error {
 // unsynced is the number of writes that a crash may lose.
 func (d *memory) unsynced() int { return len(d.states) - 1 }
 
-// crash returns the disk after a crash that the first keep unsynced writes survive.
+// crash returns the disk after a crash that the first keep unsynced writes survive; of the signer's, all or none.
 func (d *memory) crash(keep int) *memory {
-	return &memory{states: []map[string][]byte{maps.Clone(d.states[keep])}}
+	if keep == d.unsynced() {
+		return d.crashSigner(keep, kept)
+	}
+	return d.crashSigner(keep, lost)
 }
 
-func mustOpen(t failer, d Disk, cfg Config) (*Journal, Recovered) {
+func (d *memory) crashSigner(keep int, f fate) *memory {
+	c := &memory{states: []map[string][]byte{maps.Clone(d.states[keep])}}
+	if d.slots != nil {
+		c.slots = d.slots.crash(f)
+	}
+	return c
+}
+
+func mustOpen(t failer, d paired, cfg setup) (*Journal, Recovered) {
 	t.Helper()
-	j, rec, err := Open(d, cfg)
+	j, rec, err := open(d, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,14 +1,15 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/node/signer"
 )
 
 // Records are keyed 'J', kind, epoch:8, view:8, detail, so that one range delete forgets finished views.
@@ -18,6 +19,7 @@ const (
 	recordProposal = 'p' // own proposal; no detail
 	recordBlock    = 'b' // block we notarized; detail: hash:32
 	recordCert     = 'c' // certificate; detail: kind:1
+	recordNothing  = 'n' // never there
 )
 
 // ErrKind classifies what the journal refuses, for errors.Is.
@@ -56,13 +58,14 @@ type Config struct {
 	Slate  *quorum.Slate
 	Anchor quorum.Anchor
 	Epoch  quorum.Epoch
-	Self   int // index in Domain.Set; -1 never signs
-	Key    crypto.PrivateKey
+	Self   int           // index in Domain.Set; -1 never signs
+	Signer signer.Signer // of the key of Self; nil never signs
 }
 
 // Journal signs and remembers. See the package documentation for its rule.
 type Journal struct {
 	cfg  Config
+	set  crypto.Hash // of the validators
 	disk Disk
 
 	// What was signed in views that are not forgotten, and the highest of it ever.
@@ -71,150 +74,17 @@ type Journal struct {
 	proposed quorum.View
 	floor    quorum.View // views below are forgotten
 
+	// What was found at Open, of whatever epoch, and whether the signer has been held against it.
+	known      signer.Known
+	reconciled bool
+
+	away     bool   // the signer could not be reached when it was asked last
+	unsynced bool   // a proposal may not be durable yet
+	syncs    uint64 // synced writes
+
 	// failed is the first failure, after which nothing is signed any more: what was remembered in memory may
 	// not be on the disk, and what the disk refused to confirm may be on it all the same.
 	failed error
-}
-
-// Recovered is what was found on disk, for consensus.Recovered.
-type Recovered struct {
-	Votes        []quorum.VerifiedVote
-	OwnProposals []quorum.VerifiedProposal
-	Blocks       []quorum.VerifiedProposal
-	Certificates []quorum.VerifiedCertificate
-	Signed       consensus.Watermark
-}
-
-// Open reads the journal of the epoch and checks every record. An error of kind ErrDamaged means that the
-// node must not sign.
-func Open(disk Disk, cfg Config) (*Journal, Recovered, error) {
-	if cfg.Self >= 0 && (cfg.Self >= cfg.Domain.Set.Len() || cfg.Domain.Set.At(cfg.Self).Key != cfg.Key.Public()) {
-		return nil, Recovered{}, fmt.Errorf("journal: the signing key is not validator %d's", cfg.Self)
-	}
-	j := &Journal{
-		cfg: cfg, disk: disk,
-		votes: map[consensus.Watermark]quorum.VerifiedVote{},
-	}
-	var rec Recovered
-	for _, load := range []func(*Recovered) error{j.checkEpochs, j.loadVotes, j.loadOwnProposals, j.loadBlocks, j.loadCertificates} {
-		if err := load(&rec); err != nil {
-			return nil, Recovered{}, err
-		}
-	}
-	rec.Signed = j.mark
-	return j, rec, nil
-}
-
-// checkEpochs refuses to sign in an epoch that is over: its records may be gone.
-func (j *Journal) checkEpochs(*Recovered) error {
-	for _, kind := range []byte{recordVote, recordProposal} {
-		err := j.disk.Scan([]byte{prefix, kind}, func(key, _ []byte) error {
-			if len(key) < 10 {
-				return refuse(ErrDamaged, "a record with the key %x", key)
-			}
-			if e := quorum.Epoch(binary.BigEndian.Uint64(key[2:])); e > j.cfg.Epoch {
-				return refuse(ErrDamaged, "it holds what was signed in epoch %d; nothing may be signed in epoch %d any more", e, j.cfg.Epoch)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (j *Journal) loadVotes(rec *Recovered) error {
-	var votes []quorum.Vote
-	err := j.disk.Scan(j.key(recordVote), func(key, value []byte) error {
-		v, err := quorum.DecodeVote(value)
-		if err != nil {
-			return refuse(ErrDamaged, "a vote record: %v", err)
-		}
-		if int(v.Signer) != j.cfg.Self {
-			return refuse(ErrDamaged, "a vote of validator %d in the journal of validator %d: the data folder belongs to another key", v.Signer, j.cfg.Self)
-		}
-		if !bytes.Equal(key, j.voteKey(v)) || v.Epoch != j.cfg.Epoch {
-			return refuse(ErrDamaged, "a vote of epoch %d view %d under the key %x", v.Epoch, v.View, key)
-		}
-		votes = append(votes, v)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, r := range quorum.VerifyVotes(j.cfg.Domain, votes) {
-		if r.Err != nil {
-			return refuse(ErrDamaged, "a vote record: %v", r.Err)
-		}
-		j.remember(r.Verified)
-		rec.Votes = append(rec.Votes, r.Verified)
-	}
-	return nil
-}
-
-func (j *Journal) loadOwnProposals(rec *Recovered) error {
-	return j.loadProposals(recordProposal, func(key []byte, p quorum.VerifiedProposal) error {
-		h := p.Header()
-		if int(h.Proposer) != j.cfg.Self {
-			return refuse(ErrDamaged, "a proposal of validator %d in the journal of validator %d: the data folder belongs to another key", h.Proposer, j.cfg.Self)
-		}
-		if !bytes.Equal(key, j.proposalKey(h.View)) {
-			return refuse(ErrDamaged, "a proposal of view %d under the key %x", h.View, key)
-		}
-		j.proposed = max(j.proposed, h.View)
-		rec.OwnProposals = append(rec.OwnProposals, p)
-		return nil
-	})
-}
-
-func (j *Journal) loadBlocks(rec *Recovered) error {
-	return j.loadProposals(recordBlock, func(key []byte, p quorum.VerifiedProposal) error {
-		if !bytes.Equal(key, j.blockKey(p)) {
-			return refuse(ErrDamaged, "the block %s of view %d under the key %x", p.Hash(), p.Header().View, key)
-		}
-		rec.Blocks = append(rec.Blocks, p)
-		return nil
-	})
-}
-
-func (j *Journal) loadProposals(kind byte, each func(key []byte, p quorum.VerifiedProposal) error) error {
-	return j.disk.Scan(j.key(kind), func(key, value []byte) error {
-		p, err := quorum.DecodeProposal(bytes.Clone(value))
-		if err != nil {
-			return refuse(ErrDamaged, "a proposal record: %v", err)
-		}
-		verified, err := quorum.VerifyProposal(j.cfg.Domain, j.cfg.Slate, j.cfg.Anchor, p)
-		if err != nil {
-			return refuse(ErrDamaged, "a proposal record: %v", err)
-		}
-		return each(key, verified)
-	})
-}
-
-func (j *Journal) loadCertificates(rec *Recovered) error {
-	var certs []quorum.Certificate
-	err := j.disk.Scan(j.key(recordCert), func(key, value []byte) error {
-		c, err := quorum.DecodeCertificate(bytes.Clone(value))
-		if err != nil {
-			return refuse(ErrDamaged, "a certificate record: %v", err)
-		}
-		if !bytes.Equal(key, j.certKey(c)) {
-			return refuse(ErrDamaged, "a certificate of kind %s, view %d under the key %x", c.Kind, c.View, key)
-		}
-		certs = append(certs, c)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, r := range quorum.VerifyCertificates(j.cfg.Domain, certs) {
-		if r.Err != nil {
-			return refuse(ErrDamaged, "a certificate record: %v", r.Err)
-		}
-		rec.Certificates = append(rec.Certificates, r.Verified)
-	}
-	return nil
 }
 
 func (j *Journal) remember(v quorum.VerifiedVote) {
@@ -226,33 +96,28 @@ func (j *Journal) remember(v quorum.VerifiedVote) {
 	}
 }
 
-// Sign signs votes in order and makes them durable, with the blocks they notarize, in one synced write;
-// only then it returns them. Votes the rule forbids are returned in refused, unsigned. An error means that
-// nothing may be sent and the node must stop: the disk failed. Every later call returns that error, too.
+// Sign has votes signed in order and makes them durable, with the blocks they notarize, in one synced write; only then
+// it returns them. Votes the rule forbids, and all when the signer cannot be reached, are returned in refused, unsigned.
+// An error means that nothing may be sent and the node must stop: the disk failed, or the signer belongs to another
+// past. Every later call returns that error, too.
 func (j *Journal) Sign(votes []quorum.Vote, blocks []quorum.VerifiedProposal) (signed []quorum.VerifiedVote, refused []quorum.Vote, err error) {
 	if j.failed != nil {
 		return nil, nil, j.failed
 	}
+	results, err := j.ask(votes)
+	if err != nil {
+		return nil, nil, j.fail(err)
+	}
 	var ops []Op
-	for _, v := range votes {
-		before, err := j.permits(v)
-		if err != nil {
-			refused = append(refused, v)
+	for i, r := range results {
+		switch {
+		case !r.ok:
+			refused = append(refused, votes[i])
 			continue
+		case !r.again:
+			ops = append(ops, Op{Key: j.voteKey(votes[i]), Value: r.vote.Vote().Encode()})
 		}
-		if before != nil {
-			signed = append(signed, *before)
-			continue
-		}
-		s, err := j.sign(v)
-		if err != nil {
-			return nil, nil, j.fail(err)
-		}
-		// Remembered at once, so that the next vote of this call is judged against it; if the write below
-		// fails, the journal signs nothing any more.
-		j.remember(s)
-		signed = append(signed, s)
-		ops = append(ops, Op{Key: j.voteKey(v), Value: s.Vote().Encode()})
+		signed = append(signed, r.vote)
 	}
 	for _, b := range blocks {
 		ops = append(ops, Op{Key: j.blockKey(b), Value: b.Proposal().Encode()})
@@ -260,11 +125,97 @@ func (j *Journal) Sign(votes []quorum.Vote, blocks []quorum.VerifiedProposal) (s
 	if len(ops) == 0 {
 		return signed, refused, nil
 	}
-	if err := j.disk.Write(ops, true); err != nil {
-		return nil, nil, j.fail(err)
+	if err := j.write(ops); err != nil {
+		return nil, nil, err
 	}
 	return signed, refused, nil
 }
+
+// write is a synced write. Whatever was written before is durable, too.
+func (j *Journal) write(ops []Op) error {
+	if err := j.disk.Write(ops, true); err != nil {
+		return j.fail(err)
+	}
+	j.syncs++
+	j.unsynced = false
+	return nil
+}
+
+// Syncs counts the synced writes since Open.
+func (j *Journal) Syncs() uint64 { return j.syncs }
+
+// result is what became of a vote: ok when it may be sent, again when it is on the disk already.
+type result struct {
+	vote      quorum.VerifiedVote
+	ok, again bool
+}
+
+// ask has votes signed that the rule permits. The journal applies the rule before it asks, because it remembers more, and
+// to the answers, because a vote must not leave for the signer's word alone.
+func (j *Journal) ask(votes []quorum.Vote) ([]result, error) {
+	results := make([]result, len(votes))
+	var requests []signer.Request
+	var asked []int
+	for i, v := range votes {
+		before, err := j.permits(v)
+		if before != nil {
+			results[i] = result{vote: *before, ok: true, again: true}
+		}
+		if before != nil || err != nil || !j.mayFinalize(v, requests) {
+			continue
+		}
+		requests, asked = append(requests, signer.Request{ValidatorSet: j.set, Vote: v}), append(asked, i)
+	}
+	answers, err := j.answers(requests)
+	if err != nil || answers == nil {
+		return results, err
+	}
+	for k, i := range asked {
+		v := votes[i]
+		before, err := j.permits(v)
+		switch {
+		case answers[k].Refused != nil || err != nil || !j.mayFinalize(v, nil):
+			continue
+		case before != nil: // twice in this call
+			results[i] = result{vote: *before, ok: true, again: true}
+			continue
+		}
+		v.Signature = answers[k].Signature
+		r := quorum.VerifyVotes(j.cfg.Domain, []quorum.Vote{v})[0]
+		if r.Err != nil {
+			return nil, fmt.Errorf("journal: our own signature does not verify: %w", r.Err)
+		}
+		// Remembered at once, so that the next vote of this call is judged against it; if the write fails, the
+		// journal signs nothing any more.
+		j.remember(r.Verified)
+		results[i] = result{vote: r.Verified, ok: true}
+	}
+	return results, nil
+}
+
+// answers asks the signer; nil when there is none or it cannot be reached.
+func (j *Journal) answers(requests []signer.Request) ([]signer.Answer, error) {
+	j.away = false
+	if len(requests) == 0 || j.cfg.Signer == nil {
+		return nil, nil
+	}
+	err := j.reconcile()
+	var answers []signer.Answer
+	if err == nil {
+		answers, err = j.cfg.Signer.Sign(requests)
+	}
+	if j.away = errors.Is(err, signer.ErrUnavailable); j.away {
+		return nil, nil
+	}
+	if err == nil && len(answers) != len(requests) {
+		err = fmt.Errorf("journal: the signer answered %d of %d requests", len(answers), len(requests))
+	}
+	return answers, err
+}
+
+// Away reports whether the signer could not be reached by the last call of Sign or SignProposal: what was refused may be
+// asked for again then.
+func (j *Journal) Away() bool { return j.away }
 
 // fail ends signing for good.
 func (j *Journal) fail(err error) error {
@@ -294,46 +245,71 @@ func (j *Journal) permits(v quorum.Vote) (*quorum.VerifiedVote, error) {
 	if !j.mark.Less(at) {
 		return nil, refuse(ErrWouldDoubleSign, "view %d step %d is not above the watermark, view %d step %d", v.View, step, j.mark.View, j.mark.Step)
 	}
-	if v.Kind == quorum.KindFinalize {
-		own, ok := j.votes[consensus.Watermark{View: v.View, Step: consensus.StepNotarize}]
-		if !ok || own.Vote().Block != v.Block {
-			return nil, refuse(ErrWouldDoubleSign, "finalize of view %d without our notarize of that block", v.View)
-		}
-	}
 	return nil, nil
 }
 
-func (j *Journal) sign(v quorum.Vote) (quorum.VerifiedVote, error) {
-	r := quorum.VerifyVotes(j.cfg.Domain, []quorum.Vote{quorum.SignVote(j.cfg.Domain, j.cfg.Key, v)})[0]
-	if r.Err != nil {
-		return quorum.VerifiedVote{}, fmt.Errorf("journal: our own signature does not verify: %w", r.Err)
+// mayFinalize reports whether v is no finalize, or our notarize of the same block is here or among the requests.
+func (j *Journal) mayFinalize(v quorum.Vote, requests []signer.Request) bool {
+	if v.Kind != quorum.KindFinalize {
+		return true
 	}
-	return r.Verified, nil
+	if own, ok := j.votes[consensus.Watermark{View: v.View, Step: consensus.StepNotarize}]; ok {
+		return own.Vote().Block == v.Block
+	}
+	return slices.ContainsFunc(requests, func(r signer.Request) bool {
+		return r.Vote.Kind == quorum.KindNotarize && r.Vote.View == v.View && r.Vote.Block == v.Block
+	})
 }
 
-// SignProposal completes our proposal (quorum.SignProposal), signs it and makes it durable. There is one per
-// view: a second call for a view is refused.
+// SignProposal completes our proposal (quorum.Proposal.Complete), has it signed and writes it, without waiting for the
+// disk: SyncProposal must come before it leaves. There is one per view: a second call for a view is refused. IsRefusal
+// tells such errors, and that of a signer that cannot be reached, from those that must stop the node.
 func (j *Journal) SignProposal(p quorum.Proposal) (quorum.VerifiedProposal, error) {
+	none := quorum.VerifiedProposal{}
 	if j.failed != nil {
-		return quorum.VerifiedProposal{}, j.failed
+		return none, j.failed
 	}
 	h := p.Header
 	if j.cfg.Self < 0 || int(h.Proposer) != j.cfg.Self || h.Epoch != j.cfg.Epoch {
-		return quorum.VerifiedProposal{}, refuse(ErrWouldDoubleSign, "a proposal of validator %d in epoch %d, this signer is %d in epoch %d", h.Proposer, h.Epoch, j.cfg.Self, j.cfg.Epoch)
+		return none, refuse(ErrWouldDoubleSign, "a proposal of validator %d in epoch %d, this signer is %d in epoch %d", h.Proposer, h.Epoch, j.cfg.Self, j.cfg.Epoch)
 	}
 	if h.View <= j.proposed {
-		return quorum.VerifiedProposal{}, refuse(ErrWouldDoubleSign, "view %d is not above view %d, in which a proposal was signed", h.View, j.proposed)
+		return none, refuse(ErrWouldDoubleSign, "view %d is not above view %d, in which a proposal was signed", h.View, j.proposed)
 	}
-	verified, err := quorum.VerifyProposal(j.cfg.Domain, j.cfg.Slate, j.cfg.Anchor, quorum.SignProposal(j.cfg.Domain, j.cfg.Key, p))
+	p = p.Complete()
+	answers, err := j.answers([]signer.Request{{ValidatorSet: j.set, Vote: p.Header.Statement()}})
+	switch {
+	case err != nil:
+		return none, j.fail(err)
+	case answers == nil:
+		return none, &signer.Error{Kind: signer.ErrUnavailable, Detail: "so there is no proposal from here"}
+	case answers[0].Refused != nil:
+		return none, refuse(ErrWouldDoubleSign, "%v", answers[0].Refused)
+	}
+	p.Signature = answers[0].Signature
+	verified, err := quorum.VerifyProposal(j.cfg.Domain, j.cfg.Slate, j.cfg.Anchor, p)
 	if err != nil {
-		return quorum.VerifiedProposal{}, fmt.Errorf("journal: our own proposal does not verify: %w", err)
+		return none, fmt.Errorf("journal: our own proposal does not verify: %w", err)
 	}
-	op := Op{Key: j.proposalKey(h.View), Value: verified.Proposal().Encode()}
-	if err := j.disk.Write([]Op{op}, true); err != nil {
-		return quorum.VerifiedProposal{}, j.fail(err)
+	if err := j.disk.Write([]Op{{Key: j.proposalKey(h.View), Value: verified.Proposal().Encode()}}, false); err != nil {
+		return none, j.fail(err)
 	}
+	j.unsynced = true
 	j.proposed = h.View
 	return verified, nil
+}
+
+// SyncProposal makes the last proposal durable, unless a later synced write has done so: usually the leader's own
+// notarize. It comes right before the proposal leaves.
+func (j *Journal) SyncProposal() error {
+	if j.failed != nil {
+		return j.failed
+	}
+	if !j.unsynced {
+		return nil
+	}
+	// Something must be written to be synced; deleting what never was leaves no trace.
+	return j.write([]Op{{Key: []byte{prefix, recordNothing}}})
 }
 
 // Keep stores certificates without waiting for the disk.
@@ -399,5 +375,7 @@ func (j *Journal) certKey(c quorum.Certificate) []byte {
 
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// IsRefusal reports whether err is the signer's refusal rather than a failed disk.
-func IsRefusal(err error) bool { return errors.Is(err, ErrWouldDoubleSign) }
+// IsRefusal reports whether err is a refusal of the signer, or its absence, rather than a failed disk.
+func IsRefusal(err error) bool {
+	return errors.Is(err, ErrWouldDoubleSign) || errors.Is(err, signer.ErrUnavailable)
+}

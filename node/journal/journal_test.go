@@ -7,7 +7,7 @@ import (
 
 	"waybill/consensus"
 	"waybill/consensus/quorum"
-	"waybill/crypto"
+	"waybill/node/signer"
 )
 
 // TestPairsOfOneView holds every pair of votes of one view against the rule.
@@ -153,13 +153,13 @@ func TestObserverSignsNothing(t *testing.T) {
 func TestOpenRefusesAForeignKey(t *testing.T) {
 	n := newNetwork(t, mac{})
 	cfg := n.config(0)
-	cfg.Key = n.keys[1]
-	if _, _, err := Open(newMemory(), cfg); err == nil {
+	cfg.key = n.keys[1]
+	if _, _, err := open(newMemory(), cfg); err == nil {
 		t.Fatal("opened with the key of another validator")
 	}
 	cfg = n.config(0)
 	cfg.Self = 4
-	if _, _, err := Open(newMemory(), cfg); err == nil {
+	if _, _, err := open(newMemory(), cfg); err == nil {
 		t.Fatal("opened for a validator that is not in the set")
 	}
 }
@@ -188,10 +188,13 @@ func TestFailedWrite(t *testing.T) {
 			t.Fatalf("after a failed write a proposal gives %v", err)
 		}
 		for keep := range disk.unsynced() + 1 {
+			// The first signature of a signer is synced.
 			j, rec := mustOpen(t, disk.crash(keep), n.config(0))
-			b, ok := signOne(t, j, vote(quorum.KindNotarize, 1, "B"))
-			if ok == (len(rec.Votes) > 0) {
-				t.Fatalf("%d votes found, and the other block signed: %t (%v)", len(rec.Votes), ok, b.Vote())
+			if b, ok := signOne(t, j, vote(quorum.KindNotarize, 1, "B")); ok {
+				t.Fatalf("%d votes found, and the other block signed: %v", len(rec.Votes), b.Vote())
+			}
+			if _, ok := signOne(t, j, a); !ok {
+				t.Fatal("what was signed and did not leave is not signed again")
 			}
 		}
 	}
@@ -212,26 +215,152 @@ func TestFailedProposalWrite(t *testing.T) {
 			t.Fatalf("a second proposal after a failed write gave %v", err)
 		}
 		j, rec := mustOpen(t, disk.crash(disk.unsynced()), n.config(0))
-		_, err := j.SignProposal(n.proposal(t, view, "y"))
-		if (err == nil) == (len(rec.OwnProposals) > 0) {
+		if _, err := j.SignProposal(n.proposal(t, view, "y")); !IsRefusal(err) {
 			t.Fatalf("%d proposals found, a second one gives %v", len(rec.OwnProposals), err)
 		}
 	}
 }
 
-// TestBadSignatureStops: a vote that cannot be signed stops the journal, and takes back those before it.
+// odd is a signer that answers otherwise than the one behind it.
+type odd struct {
+	signer.Signer
+	answer func([]signer.Request, []signer.Answer) ([]signer.Answer, error)
+}
+
+func (o odd) Sign(r []signer.Request) ([]signer.Answer, error) {
+	a, err := o.Signer.Sign(r)
+	if err != nil {
+		return nil, err
+	}
+	return o.answer(r, a)
+}
+
+func (n *network) withOdd(t failer, disk *memory, answer func([]signer.Request, []signer.Answer) ([]signer.Answer, error)) setup {
+	cfg := n.config(0)
+	file, err := openSigner(disk, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Signer = odd{file, answer}
+	return cfg
+}
+
+// TestBadSignatureStops: a signature that is none, and one answer too few, stop the journal.
 func TestBadSignatureStops(t *testing.T) {
 	n := newNetwork(t, mac{})
-	disk := newMemory()
-	j, _ := mustOpen(t, disk, n.config(0))
-	a, impossible := vote(quorum.KindNotarize, 1, "A"), vote(quorum.KindNotarize, 2, "B")
-	impossible.Height = 0
-	impossible.Block = crypto.Hash{}
-	if signed, _, err := j.Sign([]quorum.Vote{a, impossible}, nil); err == nil || signed != nil || disk.writes != 0 {
-		t.Fatalf("signed %v, error %v, %d writes", signed, err, disk.writes)
+	a, b := vote(quorum.KindNotarize, 1, "A"), vote(quorum.KindNotarize, 2, "B")
+	for name, answer := range map[string]func([]signer.Request, []signer.Answer) ([]signer.Answer, error){
+		"bad signature": func(_ []signer.Request, a []signer.Answer) ([]signer.Answer, error) {
+			a[len(a)-1].Signature[5] ^= 1
+			return a, nil
+		},
+		"an answer is short": func(_ []signer.Request, a []signer.Answer) ([]signer.Answer, error) { return a[1:], nil },
+	} {
+		disk := newMemory()
+		j, _ := mustOpen(t, disk, n.withOdd(t, disk, answer))
+		if signed, _, err := j.Sign([]quorum.Vote{a, b}, nil); err == nil || signed != nil || disk.writes != 0 {
+			t.Fatalf("%s: signed %v, error %v, %d writes", name, signed, err, disk.writes)
+		}
+		if signed, _, err := j.Sign([]quorum.Vote{a}, nil); err == nil || len(signed) > 0 {
+			t.Fatalf("%s: a vote that was never written is returned as signed", name)
+		}
 	}
-	if signed, _, err := j.Sign([]quorum.Vote{a}, nil); err == nil || len(signed) > 0 {
-		t.Fatal("a vote that was never written is returned as signed")
+}
+
+// TestSignerWithoutSense: the journal keeps the rule, even if the signer does not.
+func TestSignerWithoutSense(t *testing.T) {
+	n := newNetwork(t, mac{})
+	asked := 0
+	disk := newMemory()
+	j, _ := mustOpen(t, disk, n.withOdd(t, disk, func(r []signer.Request, a []signer.Answer) ([]signer.Answer, error) {
+		for i := range r {
+			asked++
+			a[i] = signer.Answer{Signature: mac{}.Sign(n.keys[0], quorum.VoteDigest(n.Genesis, r[i].ValidatorSet, r[i].Vote))}
+		}
+		return a, nil
+	}))
+	for i, c := range []struct {
+		votes []quorum.Vote
+		want  int // signed
+		asked int // of the signer, in all
+	}{
+		{[]quorum.Vote{vote(quorum.KindNotarize, 3, "A"), vote(quorum.KindNotarize, 3, "B"), vote(quorum.KindNotarize, 3, "A")}, 2, 3},
+		{[]quorum.Vote{vote(quorum.KindNotarize, 3, "B"), vote(quorum.KindFinalize, 3, "B"), vote(quorum.KindNotarize, 2, "A")}, 0, 3},
+		{[]quorum.Vote{vote(quorum.KindFinalize, 3, "A"), vote(quorum.KindNullify, 3, "")}, 1, 5},
+		{[]quorum.Vote{vote(quorum.KindFinalize, 4, "A"), vote(quorum.KindNotarize, 4, "B"), vote(quorum.KindFinalize, 4, "A")}, 1, 6},
+	} {
+		signed, refused, err := j.Sign(c.votes, nil)
+		if err != nil || len(signed) != c.want || len(refused) != len(c.votes)-c.want || asked != c.asked {
+			t.Fatalf("call %d: signed %v, refused %v, error %v, the signer was asked %d times", i, signed, refused, err, asked)
+		}
+	}
+}
+
+// away is a signer that cannot be reached for a while.
+type away struct {
+	signer.Signer
+	gone bool
+}
+
+var errAway = &signer.Error{Kind: signer.ErrUnavailable, Detail: "test"}
+
+func (a *away) State() (signer.State, error) {
+	if a.gone {
+		return signer.State{}, errAway
+	}
+	return a.Signer.State()
+}
+
+func (a *away) Reconcile(k signer.Known) error {
+	if a.gone {
+		return errAway
+	}
+	return a.Signer.Reconcile(k)
+}
+
+func (a *away) Sign(r []signer.Request) ([]signer.Answer, error) {
+	if a.gone {
+		return nil, errAway
+	}
+	return a.Signer.Sign(r)
+}
+
+// TestSignerAway: without a signer the node goes on without a vote, and votes when the signer is back; what the journal
+// holds is held against it then.
+func TestSignerAway(t *testing.T) {
+	n := newNetwork(t, mac{})
+	disk := newMemory()
+	cfg := n.config(0)
+	file, err := openSigner(disk, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &away{Signer: file, gone: true}
+	cfg.Signer = a
+	j, _ := mustOpen(t, disk, cfg)
+	for view := quorum.View(1); view < 6; view++ {
+		a.gone = view%2 == 1
+		v := vote(quorum.KindNotarize, view, "A")
+		if _, ok := signOne(t, j, v); ok == a.gone {
+			t.Fatalf("view %d: signed %t, the signer is away: %t", view, ok, a.gone)
+		}
+	}
+	a.gone = true
+	if _, err := j.SignProposal(n.proposal(t, n.ledBy(0, 1)[0], "x")); !IsRefusal(err) {
+		t.Fatalf("a proposal without a signer: %v", err)
+	}
+
+	// An older signer is noticed when it comes.
+	other := newMemory()
+	if file, err = openSigner(other, cfg); err != nil {
+		t.Fatal(err)
+	}
+	a = &away{Signer: file, gone: true}
+	cfg.Signer = a
+	j, _ = mustOpen(t, disk, cfg)
+	a.gone = false
+	if signed, _, err := j.Sign([]quorum.Vote{vote(quorum.KindNotarize, 9, "A")}, nil); !errors.Is(err, signer.ErrOldSigner) || signed != nil {
+		t.Fatalf("a signer that forgot what the journal holds: signed %v, error %v", signed, err)
 	}
 }
 
@@ -297,6 +426,9 @@ func TestProposals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := j.SyncProposal(); err != nil {
+		t.Fatal(err)
+	}
 	refuses := func(j *Journal) {
 		t.Helper()
 		for name, p := range map[string]quorum.Proposal{
@@ -355,27 +487,31 @@ func TestDamage(t *testing.T) {
 		}
 		return disk
 	}
-	if _, _, err := Open(build(), n.config(0)); err != nil {
+	if _, _, err := open(build(), n.config(0)); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("another validator", func(t *testing.T) {
-		_, _, err := Open(build(), n.config(1))
+		disk := build()
+		disk.slots = nil // of the right key
+		_, _, err := open(disk, n.config(1))
 		wantKind(t, err, ErrDamaged)
 	})
 	t.Run("no validator any more", func(t *testing.T) {
-		_, _, err := Open(build(), n.config(-1))
+		_, _, err := open(build(), n.config(-1))
 		wantKind(t, err, ErrDamaged)
 	})
 	t.Run("an epoch that is over", func(t *testing.T) {
 		cfg := n.config(0)
 		cfg.Epoch--
-		_, _, err := Open(build(), cfg)
+		_, _, err := open(build(), cfg)
 		wantKind(t, err, ErrDamaged)
 	})
 	t.Run("another network", func(t *testing.T) {
 		cfg := n.config(0)
 		cfg.Domain.Genesis = block("another")
-		_, _, err := Open(build(), cfg)
+		disk := build()
+		disk.slots = nil // of the right network
+		_, _, err := open(disk, cfg)
 		wantKind(t, err, ErrDamaged)
 	})
 	for key := range build().now() {
@@ -399,7 +535,7 @@ func TestDamage(t *testing.T) {
 			t.Run(fmt.Sprintf("%c record %s", key[1], name), func(t *testing.T) {
 				disk := build()
 				change(disk.now())
-				_, _, err := Open(disk, n.config(0))
+				_, _, err := open(disk, n.config(0))
 				wantKind(t, err, ErrDamaged)
 			})
 		}
@@ -420,4 +556,98 @@ func TestWatermarkIsTheMaximum(t *testing.T) {
 	if want := (consensus.Watermark{View: 1 << 40, Step: consensus.StepNotarize}); rec.Signed != want || len(rec.Votes) != 4 {
 		t.Fatalf("watermark %+v with %d votes", rec.Signed, len(rec.Votes))
 	}
+}
+
+// TestBackups puts copies of different age together: of the whole database and of the signer's file.
+func TestBackups(t *testing.T) {
+	n := newNetwork(t, mac{})
+	life := func(views quorum.View) *memory {
+		disk := newMemory()
+		cfg := n.config(0)
+		cfg.reserve = 4
+		j, _ := mustOpen(t, disk, cfg)
+		for v := quorum.View(1); v <= views; v++ {
+			for _, kind := range []quorum.VoteKind{quorum.KindNotarize, quorum.KindFinalize} {
+				if _, ok := signOne(t, j, vote(kind, v, "A")); !ok {
+					t.Fatalf("view %d refused", v)
+				}
+			}
+		}
+		return disk
+	}
+	const old, now = 5, 40
+	for name, c := range map[string]struct {
+		journal, signer quorum.View // 0: none
+		want            error
+	}{
+		"as it was":       {now, now, nil},
+		"old signer":      {now, old, signer.ErrOldSigner},
+		"new signer file": {now, 0, signer.ErrOldSigner},
+		"old journal":     {old, now, signer.ErrOldJournal},
+		"no journal":      {0, now, signer.ErrOldJournal},
+		// Nothing here tells that these two forgot. The network shows the node a vote of its key that it does not know,
+		// and the node halts: consensus.ErrForeignVote.
+		"both old": {old, old, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := newMemory()
+			if c.journal > 0 {
+				disk = life(c.journal).crash(0)
+			}
+			disk.slots = nil
+			if c.signer > 0 {
+				disk.slots = life(c.signer).slots.crash(lost)
+			}
+			j, _, err := open(disk, n.config(0))
+			if c.want != nil {
+				if !errors.Is(err, c.want) {
+					t.Fatalf("the error is %v, want %v", err, c.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := signOne(t, j, vote(quorum.KindNotarize, c.journal, "B")); ok {
+				t.Fatal("a second notarize is signed")
+			}
+			if _, ok := signOne(t, j, vote(quorum.KindNotarize, c.journal+1, "A")); !ok {
+				t.Fatal("the next view is refused")
+			}
+		})
+	}
+}
+
+// TestEpochs: records of an epoch that is over are dropped, and what was signed in it cannot be signed again.
+func TestEpochs(t *testing.T) {
+	n := newNetwork(t, mac{})
+	disk := newMemory()
+	cfg := n.config(0)
+	j, _ := mustOpen(t, disk, cfg)
+	for v := quorum.View(1); v <= 3; v++ {
+		signOne(t, j, vote(quorum.KindNotarize, v, "A"))
+	}
+	writes := disk.writes
+	cfg.Epoch++
+	j, rec := mustOpen(t, disk, cfg)
+	if len(rec.Votes) != 0 || rec.Signed != (consensus.Watermark{}) || disk.writes != writes+1 || disk.unsynced() != 1 || len(disk.now()) != 0 {
+		t.Fatalf("the next epoch begins with %+v after %d writes, %d records are left", rec, disk.writes-writes, len(disk.now()))
+	}
+	next := vote(quorum.KindNotarize, 1, "A")
+	next.Epoch++
+	if _, ok := signOne(t, j, vote(quorum.KindNotarize, 4, "A")); ok {
+		t.Fatal("signed in an epoch that is over")
+	}
+	if _, ok := signOne(t, j, next); !ok {
+		t.Fatal("view 1 of the next epoch is refused")
+	}
+	// Neither an empty journal nor the one that is there takes the node back.
+	cfg.Epoch--
+	before := newMemory()
+	before.slots = disk.slots
+	if _, _, err := open(before, cfg); !errors.Is(err, signer.ErrOldJournal) {
+		t.Fatalf("an empty journal in the epoch before: %v", err)
+	}
+	_, _, err := open(disk.crash(disk.unsynced()), cfg)
+	wantKind(t, err, ErrDamaged)
 }

@@ -20,9 +20,11 @@ type ballot struct {
 // model is the rule of the signer, told as naively as possible: a list of all that was ever signed.
 type model struct {
 	signed    []quorum.Vote // in order, without signatures
-	proposals []quorum.View
-	floor     quorum.View // the highest argument of Forget since the start
-	forgotten quorum.View // below it no vote is remembered
+	proposals []quorum.View // that cannot be signed again
+	unsynced  []quorum.View // proposals that a crash may undo
+	doubtful  quorum.View   // the highest that a crash may have undone
+	floor     quorum.View   // the highest argument of Forget since the start
+	forgotten quorum.View   // below it no vote is remembered
 }
 
 func exitOf(v quorum.Vote) bool { return v.Kind != quorum.KindNotarize }
@@ -55,6 +57,20 @@ func (m *model) highest() (mark consensus.Watermark) {
 		}
 	}
 	return mark
+}
+
+func (m *model) synced() {
+	m.proposals = append(m.proposals, m.unsynced...)
+	m.unsynced = nil
+}
+
+func highestOf(lists ...[]quorum.View) (top quorum.View) {
+	for _, list := range lists {
+		for _, v := range list {
+			top = max(top, v)
+		}
+	}
+	return top
 }
 
 // TestModel drives a journal and the model through the same random life: votes good and bad, alone and many in
@@ -95,6 +111,7 @@ func TestModel(t *testing.T) {
 		sign := func(t *rapid.T) {
 			votes := rapid.SliceOfN(anyVote, 1, 5).Draw(t, "votes")
 			var want []bool
+			syncs := j.Syncs()
 			for _, v := range votes {
 				ok, again := m.permits(v)
 				if again && v.View < m.forgotten {
@@ -132,6 +149,9 @@ func TestModel(t *testing.T) {
 			if len(signed)+len(refused) > 0 {
 				t.Fatalf("more answers than questions: %v, %v", signed, refused)
 			}
+			if j.Syncs() > syncs {
+				m.synced()
+			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"sign":  sign,
@@ -139,13 +159,26 @@ func TestModel(t *testing.T) {
 			"propose": func(t *rapid.T) {
 				view := rapid.SampledFrom(led).Draw(t, "view")
 				_, err := j.SignProposal(drafts[view])
-				free := len(m.proposals) == 0 || m.proposals[len(m.proposals)-1] < view
-				if free != (err == nil) || err != nil && !IsRefusal(err) {
-					t.Fatalf("view %d after %v: %v", view, m.proposals, err)
+				free := view > highestOf(m.proposals, m.unsynced)
+				if err != nil && !IsRefusal(err) || free != (err == nil) && !(free && view <= m.doubtful) {
+					t.Fatalf("view %d after %v, %v and perhaps %d: %v", view, m.proposals, m.unsynced, m.doubtful, err)
 				}
-				if free {
-					m.proposals = append(m.proposals, view)
+				if err == nil {
+					m.unsynced = append(m.unsynced, view)
 				}
+			},
+			"sync": func(t *rapid.T) {
+				before, want := j.Syncs(), uint64(0)
+				if len(m.unsynced) > 0 {
+					want = 1
+				}
+				if err := j.SyncProposal(); err != nil {
+					t.Fatal(err)
+				}
+				if got := j.Syncs() - before; got != want {
+					t.Fatalf("%d syncs for %d proposals not synced yet", got, len(m.unsynced))
+				}
+				m.synced()
 			},
 			"forget": func(t *rapid.T) {
 				below := quorum.View(rapid.IntRange(0, int(m.highest().View)+2).Draw(t, "below"))
@@ -158,7 +191,8 @@ func TestModel(t *testing.T) {
 			},
 			"crash": func(t *rapid.T) {
 				// Whatever of the unsynced writes is kept, nothing that was returned as signed is lost.
-				disk = disk.crash(rapid.IntRange(0, disk.unsynced()).Draw(t, "kept"))
+				disk = disk.crashSigner(rapid.IntRange(0, disk.unsynced()).Draw(t, "kept"), fate(rapid.IntRange(0, int(fates)-1).Draw(t, "fate")))
+				m.doubtful, m.unsynced = max(m.doubtful, highestOf(m.unsynced)), nil
 				var rec Recovered
 				j, rec = mustOpen(t, disk, n.config(0))
 				if rec.Signed != m.highest() {
@@ -211,7 +245,9 @@ func TestNoSecondSignature(t *testing.T) {
 			sent[ballot{s.Vote().View, exitOf(s.Vote())}] = s.Vote()
 		}
 		for keep := range disk.unsynced() + 1 {
-			attack(t, n, disk.crash(keep), maps.Clone(sent), i)
+			for f := range fates {
+				attack(t, n, disk.crashSigner(keep, f), maps.Clone(sent), i)
+			}
 		}
 	}
 	if len(sent) < 10 {
@@ -220,7 +256,7 @@ func TestNoSecondSignature(t *testing.T) {
 }
 
 // attack asks a restarted journal for a second signature on every ballot that was sent.
-func attack(t *testing.T, n *network, disk Disk, sent map[ballot]quorum.Vote, at int) {
+func attack(t *testing.T, n *network, disk paired, sent map[ballot]quorum.Vote, at int) {
 	t.Helper()
 	for b, old := range sent {
 		j, _ := mustOpen(t, disk, n.config(0))

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"container/heap"
 	"fmt"
+	"math"
 	"slices"
 
 	"waybill/consensus/quorum"
@@ -111,6 +112,9 @@ func (p *Pool) Add(v ledger.VerifiedTransaction) error {
 	if p.byID[tx.ID()] != nil {
 		return ErrKnown
 	}
+	if tx.IsEvidence() && p.byAuthor[tx.Body.Author] >= maxEvidence {
+		return fmt.Errorf("%w: %d proofs of offences wait", ErrAuthorLimit, maxEvidence)
+	}
 	if p.byAuthor[tx.Body.Author] >= p.limits.PerAuthor {
 		return fmt.Errorf("%w: %s has %d; wait until some are in a block", ErrAuthorLimit, tx.Body.Author, p.limits.PerAuthor)
 	}
@@ -132,7 +136,7 @@ func (p *Pool) makeRoom(tx *ledger.Transaction) bool {
 	}
 	var dropped []*entry
 	for !fits() {
-		if len(p.worst) == 0 || p.worst[0].tx.Body.Tip >= tx.Body.Tip {
+		if len(p.worst) == 0 || priority(p.worst[0].tx) >= priority(tx) {
 			for _, e := range dropped {
 				p.hold(e)
 			}
@@ -153,10 +157,22 @@ func (p *Pool) hold(e *entry) {
 
 // before orders by tip, highest first, then by arrival.
 func before(a, b *entry) bool {
-	if a.tx.Body.Tip != b.tx.Body.Tip {
-		return a.tx.Body.Tip > b.tx.Body.Tip
+	if pa, pb := priority(a.tx), priority(b.tx); pa != pb {
+		return pa > pb
 	}
 	return a.arrival < b.arrival
+}
+
+// maxEvidence bounds the proofs of offences that wait. They cost no fee, and an offender could make them without end; of
+// one offender the first counts.
+const maxEvidence = 64
+
+// priority is the tip, and more than any tip for proof of an offence: nobody may buy it out of the next block.
+func priority(tx *ledger.Transaction) uint64 {
+	if tx.IsEvidence() {
+		return math.MaxUint64
+	}
+	return tx.Body.Tip
 }
 
 func (p *Pool) remove(id crypto.Hash) {
@@ -178,6 +194,20 @@ func (p *Pool) Remove(ids []crypto.Hash) {
 	for _, id := range ids {
 		p.remove(id)
 	}
+}
+
+// Evidence lists the proofs of offences that wait, at most maxEvidence, in no order.
+func (p *Pool) Evidence() []*ledger.Transaction {
+	if p.byAuthor[crypto.Address{}] == 0 {
+		return nil
+	}
+	var out []*ledger.Transaction
+	for _, e := range p.byID {
+		if e.tx.IsEvidence() {
+			out = append(out, e.tx)
+		}
+	}
+	return out
 }
 
 // Expire drops every transaction whose last height is below the next block's, and returns their ids in
@@ -208,7 +238,7 @@ func (p *Pool) selectMost(maxBytes, most int, skip, settled func(crypto.Hash) bo
 		order = append(order, e)
 	}
 	slices.SortFunc(order, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(b.tx.Body.Tip, a.tx.Body.Tip), cmp.Compare(a.arrival, b.arrival))
+		return cmp.Or(cmp.Compare(priority(b.tx), priority(a.tx)), cmp.Compare(a.arrival, b.arrival))
 	})
 	s := selection{pool: p, skip: skip, settled: settled, room: maxBytes, most: most, done: map[crypto.Hash]bool{}}
 	for _, e := range order {

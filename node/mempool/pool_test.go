@@ -482,3 +482,65 @@ func checkSelection(t *rapid.T, p *Pool, list []entryOf, room int, skipped, sett
 		}
 	}
 }
+
+// offence is a proof that a validator voted twice in a view.
+func offence(t failer, view quorum.View) *ledger.Transaction {
+	t.Helper()
+	key := testKey(1)
+	set, err := quorum.NewSet([]quorum.Validator{{Key: key.Public(), Power: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := quorum.Domain{Genesis: crypto.Sum(crypto.TagGenesis, []byte("mempool")), Set: set}
+	var votes []quorum.Vote
+	for _, block := range []string{"one", "other"} {
+		votes = append(votes, quorum.SignVote(d, key, quorum.Vote{Kind: quorum.KindNotarize, View: view, Height: 1, Block: crypto.Sum(crypto.TagHeader, []byte(block))}))
+	}
+	both := quorum.VerifyVotes(d, votes)
+	e, err := quorum.NewEvidence(both[0].Verified, both[1].Verified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := ledger.NewEvidenceTransaction(d, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+// TestEvidenceComesFirst: no tip buys proof of an offence out of the pool or of the next block, and an offender cannot
+// fill the pool with proofs against itself.
+func TestEvidenceComesFirst(t *testing.T) {
+	p := New(Limits{Transactions: 3, Bytes: 1 << 20, PerAuthor: 1000})
+	for i := range 3 {
+		if err := p.Add(verified(t, spec{author: i, tip: 1 << 40, expiry: 100}.sign(t))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	proof := offence(t, 1)
+	if err := p.Add(verified(t, proof)); err != nil {
+		t.Fatalf("a full pool refuses evidence: %v", err)
+	}
+	if err := p.Add(verified(t, spec{author: 7, tip: 1 << 50, expiry: 100}.sign(t))); err != nil || !p.Has(proof.ID()) {
+		t.Fatalf("a tip drives evidence out: %v", err)
+	}
+	none := func(crypto.Hash) bool { return false }
+	if raws := p.Select(proof.Size(), none, none); len(raws) != 1 || !bytes.Equal(raws[0], proof.Raw()) {
+		t.Fatalf("%d transactions selected, evidence not first", len(raws))
+	}
+	if held := p.Evidence(); len(held) != 1 || held[0].ID() != proof.ID() {
+		t.Fatalf("%d proofs held", len(held))
+	}
+	p = New(DefaultLimits())
+	refused := 0
+	for view := range quorum.View(maxEvidence + 5) {
+		if err := p.Add(verified(t, offence(t, view+1))); errors.Is(err, ErrAuthorLimit) {
+			refused++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused != 5 || len(p.Evidence()) != maxEvidence {
+		t.Errorf("%d refused, %d held", refused, len(p.Evidence()))
+	}
+}

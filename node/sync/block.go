@@ -16,15 +16,16 @@ const (
 	LargestAnswerBytes = 7 << 20
 
 	maxBlockBytes = quorum.MaxPayloadBytes
-	minBlockSize  = 4 + quorum.HeaderSize + 4 + 4
+	minBlockSize  = 4 + quorum.HeaderSize + 4 + 4 + 4
 )
 
 // Block is a finalized block as peers exchange it. Certificate is set on a block that was finalized by
-// itself; a block finalized through a descendant has none.
+// itself, or, if it closes an epoch, through a tail; a block finalized through a descendant has none.
 type Block struct {
 	Header      quorum.Header
 	Payload     [][]byte // raw transactions
 	Certificate *quorum.Certificate
+	Next        *quorum.Set // validators of the next epoch; closing blocks only
 }
 
 // ErrorKind classifies what was wrong with an answer, for errors.Is.
@@ -37,6 +38,7 @@ const (
 	ErrChain       ErrorKind = "does not continue the chain"
 	ErrPayload     ErrorKind = "payload does not match the header"
 	ErrCertificate ErrorKind = "not certified"
+	ErrNextSet     ErrorKind = "next validators do not match the header"
 	ErrEmpty       ErrorKind = "nothing sent"
 )
 
@@ -65,14 +67,17 @@ func (b *Block) Size() int {
 	if b.Certificate != nil {
 		n += b.Certificate.Size()
 	}
+	if b.Next != nil {
+		n += len(b.Next.Encode())
+	}
 	for _, tx := range b.Payload {
 		n += 4 + len(tx)
 	}
 	return n
 }
 
-// EncodeBlocks writes count:2, then for each block its header, certificate (length 0: none) and payload,
-// every part behind a four-byte length, big-endian.
+// EncodeBlocks writes count:2, then for each block its header, certificate (length 0: none), next validators (length 0:
+// none) and payload, every part behind a four-byte length, big-endian.
 func EncodeBlocks(blocks []Block) []byte {
 	out := binary.BigEndian.AppendUint16(nil, uint16(len(blocks)))
 	for i := range blocks {
@@ -83,6 +88,11 @@ func EncodeBlocks(blocks []Block) []byte {
 			cert = b.Certificate.Encode()
 		}
 		out = appendPart(out, cert)
+		var next []byte
+		if b.Next != nil {
+			next = b.Next.Encode()
+		}
+		out = appendPart(out, next)
 		out = binary.BigEndian.AppendUint32(out, uint32(len(b.Payload)))
 		for _, tx := range b.Payload {
 			out = appendPart(out, tx)
@@ -145,6 +155,15 @@ func decodeBlock(rest []byte) (b Block, _ []byte, err error) {
 			return b, nil, refuse(ErrEncoding, "%v", err)
 		}
 		b.Certificate = &c
+	}
+	next, rest, err := takePart(rest, quorum.MaxSetSize)
+	if err != nil {
+		return b, nil, err
+	}
+	if len(next) > 0 {
+		if b.Next, err = quorum.DecodeSet(next); err != nil {
+			return b, nil, refuse(ErrEncoding, "%v", err)
+		}
 	}
 	if len(rest) < 4 {
 		return b, nil, refuse(ErrEncoding, "the payload's count is missing")

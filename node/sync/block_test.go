@@ -18,8 +18,10 @@ func TestEncodeDecode(t *testing.T) {
 	mixed := slices.Clone(n.blocks)
 	mixed[1].Certificate = nil
 	empty := n.next(n.tip(5))
+	closing := n.next(n.tip(5), "last")
+	closing.Next = n.Set
 	for name, blocks := range map[string][]Block{
-		"none": nil, "one": n.blocks[:1], "all": n.blocks, "without some certificates": mixed, "without payload": {empty},
+		"none": nil, "one": n.blocks[:1], "all": n.blocks, "without some certificates": mixed, "without payload": {empty}, "with the next set": {closing},
 		"full": slices.Repeat(n.blocks[:1], MaxBlocksPerAnswer),
 	} {
 		raw := EncodeBlocks(blocks)
@@ -60,11 +62,15 @@ func TestDecodeRefuses(t *testing.T) {
 		"a short header":           append(u32(u16(nil, 1), 3), 1, 2, 3),
 		"a certificate of 4 GiB":   u32(slices.Clone(start), math.MaxUint32),
 		"a certificate of garbage": append(u32(slices.Clone(start), 5), 1, 2, 3, 4, 5),
-		"2^32-1 transactions":      u32(u32(slices.Clone(start), 0), math.MaxUint32),
-		"65536 in 20 bytes":        append(u32(u32(slices.Clone(start), 0), 1<<16), make([]byte, 20)...),
-		"an empty transaction":     append(u32(u32(u32(slices.Clone(start), 0), 1), 0), 0),
-		"a transaction of 4 GiB":   append(u32(u32(u32(slices.Clone(start), 0), 1), math.MaxUint32), 1),
-		"no count":                 u32(slices.Clone(start), 0),
+		"a set of 4 GiB":           u32(u32(slices.Clone(start), 0), math.MaxUint32),
+		"a set of garbage":         append(u32(u32(slices.Clone(start), 0), 3), 0, 1, 2),
+		"an empty set":             append(u32(u32(slices.Clone(start), 0), 2), 0, 0),
+		"2^32-1 transactions":      u32(u32(u32(slices.Clone(start), 0), 0), math.MaxUint32),
+		"65536 in 20 bytes":        append(u32(u32(u32(slices.Clone(start), 0), 0), 1<<16), make([]byte, 20)...),
+		"an empty transaction":     append(u32(u32(u32(u32(slices.Clone(start), 0), 0), 1), 0), 0),
+		"a transaction of 4 GiB":   append(u32(u32(u32(u32(slices.Clone(start), 0), 0), 1), math.MaxUint32), 1),
+		"no count":                 u32(u32(slices.Clone(start), 0), 0),
+		"no set":                   u32(slices.Clone(start), 0),
 	} {
 		if got, err := DecodeBlocks(raw); !errors.Is(err, ErrEncoding) || got != nil {
 			t.Errorf("%s: %d blocks, %v", name, len(got), err)
@@ -81,6 +87,8 @@ func FuzzDecodeBlocks(f *testing.F) {
 	f.Add(EncodeBlocks(n.blocks))
 	f.Add(EncodeBlocks(n.blocks[:1]))
 	many := n.next(n.anchor, strings.Split(strings.Repeat("x,", 2000)+"x", ",")...)
+	f.Add(EncodeBlocks([]Block{many}))
+	many.Next = n.Set
 	f.Add(EncodeBlocks([]Block{many}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var before, after runtime.MemStats
@@ -116,6 +124,8 @@ func TestTrimAnswer(t *testing.T) {
 		return slices.Repeat([]Block{make1(size, certified)}, count)
 	}
 	const mib = 1 << 20
+	closing := make1(10, true)
+	closing.Header.Flags = quorum.FlagClosing
 	for name, c := range map[string]struct {
 		blocks []Block
 		want   int
@@ -133,6 +143,7 @@ func TestTrimAnswer(t *testing.T) {
 		"three of 1 MiB before the certificate":  {slices.Concat(many(3, mib, false), many(1, mib, true)), 4},
 		"goes on no further than it must":        {slices.Concat(many(3, mib, false), many(2, mib, true)), 4},
 		"no certificate within what can be sent": {slices.Concat(many(7, mib, false), many(1, mib, true)), 0},
+		"not beyond a closing block":             {slices.Concat(many(2, 10, true), []Block{closing}, many(2, 10, true)), 3},
 	} {
 		before := slices.Clone(c.blocks)
 		got := TrimAnswer(c.blocks)

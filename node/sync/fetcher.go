@@ -2,6 +2,7 @@ package sync
 
 import (
 	"cmp"
+	"maps"
 	"math/bits"
 	"slices"
 
@@ -33,19 +34,23 @@ type Tip struct {
 
 // Fetcher decides whom to ask for what, and judges the answers. At most one request is out at a time.
 //
-// Invariants: (1) a run is returned only when it continues the tip it was asked for and its last header is
-// certified by a quorum of the epoch's set; (2) a failed peer is asked again only after its cooldown;
-// (3) after a failure a validator that is not cooling down is asked before any other peer, so that no number of
-// strangers, who cost nothing to make, can keep us from the few peers of whom most are honest; (4) of peers
-// that did not fail, the quick ones are asked before the slow ones, so that nobody can drip-feed us.
+// It works in one epoch: a run ends at the closing block at the latest, and InEpoch makes the fetcher of the epoch after it.
+//
+// Invariants: (1) a run is returned only when it continues the tip it was asked for, its last header is
+// certified by a quorum of the epoch's set, and a closing block comes with the set that its header names; (2) a failed peer is asked again only after its cooldown;
+// (3) after every other failure in a row a validator that is not cooling down is asked before any other peer, so that no
+// number of strangers, who cost nothing to make, can keep us from the few peers of whom most are honest, nor those few, if
+// they lie, from everybody else; (4) of peers
+// that did not fail, those that proved quick are asked before the others and slow ones last, so that nobody can drip-feed us.
 type Fetcher struct {
 	domain    quorum.Domain
+	epoch     quorum.Epoch
 	peers     map[string]*peer
 	strangers int // peers that are no validators
 
 	pending *Request
 	asked   int64 // ms; when pending went out
-	failed  bool  // the last request did
+	failed  int   // requests in a row that did
 }
 
 type peer struct {
@@ -54,16 +59,37 @@ type peer struct {
 	failures  uint
 	until     int64 // ms; not asked before
 	lastAsk   int64
-	slowness  int // bits.Len of the milliseconds a block took in its last good answer; 0 at first
+	good      bool // it sent a run that verified
+	slowness  int  // bits.Len of the milliseconds a block took in its last good answer; 0 at first
 }
 
-// NewFetcher makes a fetcher for one epoch's validators, who are at validators.
-func NewFetcher(d quorum.Domain, validators []string) *Fetcher {
-	f := &Fetcher{domain: d, peers: map[string]*peer{}}
+// NewFetcher makes a fetcher for one epoch, whose validators are at validators.
+func NewFetcher(d quorum.Domain, epoch quorum.Epoch, validators []string) *Fetcher {
+	f := &Fetcher{domain: d, epoch: epoch, peers: map[string]*peer{}}
 	for _, name := range validators {
 		f.peers[name] = &peer{validator: true}
 	}
 	return f
+}
+
+// InEpoch makes the fetcher of another epoch. What peers claim and how they served us stays; a request that is out is
+// forgotten.
+func (f *Fetcher) InEpoch(d quorum.Domain, epoch quorum.Epoch, validators []string) *Fetcher {
+	next := NewFetcher(d, epoch, validators)
+	next.failed = f.failed
+	for _, name := range slices.Sorted(maps.Keys(f.peers)) {
+		old := *f.peers[name]
+		switch p := next.peers[name]; {
+		case p != nil:
+			old.validator = true
+			*p = old
+		case next.strangers < maxStrangers:
+			old.validator = false
+			next.peers[name] = &old
+			next.strangers++
+		}
+	}
+	return next
 }
 
 // Claim notes that a peer says it has finalized up to height. A claim may go down: it is a hint only. When
@@ -168,12 +194,30 @@ func (f *Fetcher) choose(nowMs int64, tip Tip) (string, bool) {
 	}
 	return slices.MinFunc(names, func(a, b string) int {
 		pa, pb := f.peers[a], f.peers[b]
-		if f.failed && pa.validator != pb.validator {
+		if f.failed%2 == 1 && pa.validator != pb.validator {
 			return validatorsFirst(pa, pb)
 		}
-		return cmp.Or(cmp.Compare(pa.failures, pb.failures), cmp.Compare(pa.slowness, pb.slowness), validatorsFirst(pa, pb),
+		return cmp.Or(cmp.Compare(pa.rank(), pb.rank()), cmp.Compare(pa.failures, pb.failures), cmp.Compare(pa.slowness, pb.slowness), validatorsFirst(pa, pb),
 			cmp.Compare(pa.lastAsk, pb.lastAsk), cmp.Compare(a, b))
 	}), true
+}
+
+// quickBits is the slowness up to which a peer counts as quick: 63 ms per block.
+const quickBits = 6
+
+// rank puts peers that proved quick first, so that we stay with the first honest one that is found instead of trying every
+// silent one at AnswerTimeoutMs each; one failure does not take that away. Then come those not tried yet, those that are
+// slow, and those that failed.
+func (p *peer) rank() int {
+	switch {
+	case p.good && p.slowness <= quickBits && p.failures <= 1:
+		return 0
+	case p.failures > 0:
+		return 3
+	case p.good:
+		return 2
+	}
+	return 1
 }
 
 func validatorsFirst(a, b *peer) int {
@@ -187,7 +231,7 @@ func validatorsFirst(a, b *peer) int {
 }
 
 func (f *Fetcher) fail(name string, nowMs int64) {
-	f.failed = true
+	f.failed++
 	p := f.peers[name]
 	if p == nil {
 		return
@@ -197,9 +241,9 @@ func (f *Fetcher) fail(name string, nowMs int64) {
 }
 
 func (f *Fetcher) succeed(name string, nowMs int64, blocks int) {
-	f.failed = false
+	f.failed = 0
 	p := f.peers[name]
-	p.failures = 0
+	p.failures, p.good = 0, true
 	p.slowness = bits.Len64(uint64(max(nowMs-f.asked, 0) / int64(blocks)))
 }
 
@@ -236,13 +280,16 @@ func (f *Fetcher) verify(tip Tip, blocks []Block) (quorum.VerifiedCertificate, e
 	}
 	for i := range blocks {
 		b := &blocks[i]
-		if err := b.continues(f.domain.Genesis, tip); err != nil {
+		if err := f.continues(b, tip); err != nil {
 			return none, err
+		}
+		if b.Header.IsClosing() && i < len(blocks)-1 {
+			return none, refuse(ErrChain, "%d blocks follow block %d, which closes epoch %d", len(blocks)-1-i, b.Header.Height, f.epoch)
 		}
 		tip = Tip{Height: b.Header.Height, Hash: b.Header.Hash(), TimeMs: b.Header.TimeMs}
 	}
 	last := blocks[len(blocks)-1].Certificate
-	if last == nil || last.Kind != quorum.KindFinalize || last.Block != tip.Hash || last.Height != tip.Height {
+	if last == nil || last.Kind != quorum.KindFinalize || last.Epoch != f.epoch || last.Finalizes() != tip.Hash || last.Height != tip.Height {
 		return none, refuse(ErrCertificate, "the run ends at height %d without a finalization of that block", tip.Height)
 	}
 	result := quorum.VerifyCertificates(f.domain, []quorum.Certificate{*last})[0]
@@ -252,10 +299,17 @@ func (f *Fetcher) verify(tip Tip, blocks []Block) (quorum.VerifiedCertificate, e
 	return result.Verified, nil
 }
 
-func (b *Block) continues(genesis crypto.Hash, tip Tip) error {
+// continues checks one block against its parent, and everything in it against its header.
+func (f *Fetcher) continues(b *Block, tip Tip) error {
 	h := &b.Header
-	if h.Genesis != genesis {
+	if h.Genesis != f.domain.Genesis {
 		return refuse(ErrChain, "block %d belongs to network %s", h.Height, h.Genesis)
+	}
+	if h.Epoch != f.epoch || h.ValidatorSet != f.domain.Set.Hash() || h.IsTail() {
+		return refuse(ErrChain, "block %d is of epoch %d and set %s, or a tail; this is epoch %d with set %s", h.Height, h.Epoch, h.ValidatorSet, f.epoch, f.domain.Set.Hash())
+	}
+	if h.IsClosing() != (b.Next != nil) || b.Next != nil && b.Next.Hash() != h.NextValidatorSet {
+		return refuse(ErrNextSet, "block %d names %s", h.Height, h.NextValidatorSet)
 	}
 	if h.Height != tip.Height+1 || h.Parent != tip.Hash || h.TimeMs <= tip.TimeMs {
 		return refuse(ErrChain, "block %d on parent %s does not follow block %d (%s)", h.Height, h.Parent, tip.Height, tip.Hash)
@@ -272,8 +326,8 @@ func (b *Block) continues(genesis crypto.Hash, tip Tip) error {
 
 // TrimAnswer cuts a run of stored blocks to what may be sent: at most MaxBlocksPerAnswer blocks and
 // MaxAnswerBytes, or LargestAnswerBytes up to the first block that has its own certificate; in any case it ends
-// in a block that has one, and is empty when there is none. Blocks of the result may lose certificates that the
-// receiver does not need.
+// in a block that has one, and is empty when there is none. Nothing follows a closing block. Blocks of the result may
+// lose certificates that the receiver does not need.
 func TrimAnswer(blocks []Block) []Block {
 	size, end := 2, 0
 	for i := range min(len(blocks), MaxBlocksPerAnswer) {
@@ -283,6 +337,9 @@ func TrimAnswer(blocks []Block) []Block {
 		}
 		if blocks[i].Certificate != nil {
 			end = i + 1
+		}
+		if blocks[i].Header.IsClosing() {
+			break
 		}
 	}
 	out := slices.Clone(blocks[:end])

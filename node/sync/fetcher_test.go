@@ -156,7 +156,7 @@ func TestLies(t *testing.T) {
 	}
 	for name, lie := range lies(t, n) {
 		t.Run(name, func(t *testing.T) {
-			f := NewFetcher(n.Domain, nil)
+			f := NewFetcher(n.Domain, 0, nil)
 			ask(f)
 			blocks, cert, err := f.Answer(1, "peer", n.tip(5), lie.raw)
 			if !errors.Is(err, lie.want) || blocks != nil || !cert.IsZero() {
@@ -167,7 +167,7 @@ func TestLies(t *testing.T) {
 			}
 		})
 	}
-	f := NewFetcher(n.Domain, nil)
+	f := NewFetcher(n.Domain, 0, nil)
 	ask(f)
 	blocks, cert, err := f.Answer(1, "peer", n.tip(5), EncodeBlocks(n.run(5, 10)))
 	if err != nil || cert.Certificate().Height != 15 {
@@ -190,7 +190,7 @@ func TestUnasked(t *testing.T) {
 			t.Errorf("refusing what was not asked for takes %v allocations", allocated)
 		}
 	}
-	f := NewFetcher(n.Domain, nil)
+	f := NewFetcher(n.Domain, 0, nil)
 	refused(f, 0, "peer")
 	f.Claim("peer", 20)
 	f.Claim("other", 1)
@@ -219,7 +219,7 @@ func TestUnasked(t *testing.T) {
 // TestTipMoved: consensus may be faster than the answer; that is nobody's fault.
 func TestTipMoved(t *testing.T) {
 	n := newNetwork(t, "home", 20)
-	f := NewFetcher(n.Domain, nil)
+	f := NewFetcher(n.Domain, 0, nil)
 	f.Claim("peer", 20)
 	f.Next(0, n.tip(5))
 	blocks, _, err := f.Answer(1, "peer", n.tip(7), EncodeBlocks(n.run(5, 10)))
@@ -233,7 +233,7 @@ func TestTipMoved(t *testing.T) {
 
 func TestCooldown(t *testing.T) {
 	n := newNetwork(t, "home", 20)
-	f := NewFetcher(n.Domain, nil)
+	f := NewFetcher(n.Domain, 0, nil)
 	f.Claim("peer", math.MaxUint64)
 	now, pause := int64(0), int64(0)
 	for i := range 80 {
@@ -352,7 +352,7 @@ func TestOneHonestPeer(t *testing.T) {
 		"drip-feeding, high claim": {drip, math.MaxUint64, 3*AnswerTimeoutMs + 2_000},
 	} {
 		for _, validators := range [][]string{nil, {"a", "b", "c", "d"}} {
-			f := NewFetcher(n.Domain, validators)
+			f := NewFetcher(n.Domain, 0, validators)
 			took := catchUp(t, n, f, map[string]behaviour{"a": c.others, "b": c.others, "c": c.others, "d": honest}, func(int64) {
 				for _, p := range []string{"a", "b", "c"} {
 					f.Claim(p, c.claim)
@@ -370,7 +370,7 @@ func TestOneHonestPeer(t *testing.T) {
 func TestOscillatingClaims(t *testing.T) {
 	const height = 3 * MaxBlocksPerAnswer
 	n := newNetwork(t, "home", height)
-	f := NewFetcher(n.Domain, nil)
+	f := NewFetcher(n.Domain, 0, nil)
 	took := catchUp(t, n, f, map[string]behaviour{"liar": empty, "swinger": honest, "honest": honest}, func(now int64) {
 		f.Claim("liar", []quorum.Height{math.MaxUint64, 0, 1, math.MaxInt64}[now/10%4])
 		f.Claim("swinger", []quorum.Height{0, height}[now/50%2])
@@ -386,7 +386,7 @@ func TestOscillatingClaims(t *testing.T) {
 func TestStrangersWithoutEnd(t *testing.T) {
 	const height = 3 * MaxBlocksPerAnswer
 	n := newNetwork(t, "home", height)
-	f := NewFetcher(n.Domain, []string{"honest", "dead"})
+	f := NewFetcher(n.Domain, 0, []string{"honest", "dead"})
 	f.Claim("honest", height)
 	f.Next(0, n.tip(0))
 	f.Next(AnswerTimeoutMs, n.tip(0)) // its first answer was lost
@@ -413,7 +413,7 @@ func TestStrangersWithoutEnd(t *testing.T) {
 
 func TestPeersAreBounded(t *testing.T) {
 	n := newNetwork(t, "home", 1)
-	f := NewFetcher(n.Domain, []string{"validator"})
+	f := NewFetcher(n.Domain, 0, []string{"validator"})
 	for i := range 3 * maxStrangers {
 		f.Claim(fmt.Sprintf("s%d", i), 5)
 	}
@@ -459,7 +459,7 @@ func TestMutations(t *testing.T) {
 			i := rapid.IntRange(0, len(raw)-1).Draw(t, "at")
 			raw[i] ^= byte(rapid.IntRange(1, 255).Draw(t, "bits"))
 		}
-		f := NewFetcher(n.Domain, nil)
+		f := NewFetcher(n.Domain, 0, nil)
 		f.Claim("peer", 9)
 		f.Next(0, n.tip(2))
 		blocks, _, err := f.Answer(1, "peer", n.tip(2), raw)

@@ -95,7 +95,7 @@ func (n *Network) node(i int) (Node, error) {
 func (n *Network) Start(ctx context.Context) error {
 	nodes := n.Nodes()
 	for i := range nodes {
-		if err := n.launch(i); err != nil {
+		if err := n.launch(i, nil); err != nil {
 			return err
 		}
 	}
@@ -107,15 +107,16 @@ func (n *Network) Start(ctx context.Context) error {
 	return nil
 }
 
-// StartNode starts node i and waits until it is ready: in sync and connected.
-func (n *Network) StartNode(ctx context.Context, i int) error {
-	if err := n.launch(i); err != nil {
+// StartNode starts node i, with flags of `waybill node start`, and waits until it is ready: in sync and connected. The error
+// is ErrAlone when it runs and cannot become ready, because too few validators run.
+func (n *Network) StartNode(ctx context.Context, i int, flags ...string) error {
+	if err := n.launch(i, flags); err != nil {
 		return err
 	}
 	return n.WaitReady(ctx, i)
 }
 
-func (n *Network) launch(i int) error {
+func (n *Network) launch(i int, flags []string) error {
 	node, err := n.node(i)
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func (n *Network) launch(i int) error {
 	if _, yes, err := running(n.dirOf(node)); err != nil || yes {
 		return err
 	}
-	p, err := launch(n.opts.Program, n.dirOf(node), n.opts.Detached)
+	p, err := launch(n.opts.Program, n.dirOf(node), n.opts.Detached, flags)
 	if err != nil {
 		return fmt.Errorf("%s: %w", node.Name, err)
 	}
@@ -139,12 +140,19 @@ func (n *Network) WaitReady(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	died := false
+	died, alone := false, false
 	err = n.await(ctx, func() bool {
 		own := n.own(node.Name)
 		died = own != nil && own.ended()
-		return died || n.ready(ctx, node)
+		if died || n.ready(ctx, node) {
+			return true
+		}
+		alone = n.asks(ctx, node, "/livez") && !n.quorumRuns()
+		return alone
 	})
+	if alone {
+		return fmt.Errorf("%w: %s runs, and waits for the others", ErrAlone, node.Name)
+	}
 	if err == nil && !died {
 		return nil
 	}
@@ -153,6 +161,21 @@ func (n *Network) WaitReady(ctx context.Context, i int) error {
 		return fmt.Errorf("%s ended instead of starting; the end of %s:\n%s", node.Name, log, lastLines(log, 8))
 	}
 	return fmt.Errorf("%s is not ready: %w; the end of %s:\n%s", node.Name, err, log, lastLines(log, 8))
+}
+
+// ErrAlone says that a node cannot become ready before more validators run.
+var ErrAlone = errors.New("too few validators run for a quorum")
+
+// quorumRuns reports whether validators with a quorum of the stake they began with run; true when that cannot be told.
+func (n *Network) quorumRuns() bool {
+	var total, up uint64
+	for _, node := range n.Nodes() {
+		total += node.Stake
+		if _, yes, err := running(n.dirOf(node)); yes || err != nil {
+			up += node.Stake
+		}
+	}
+	return up >= 2*total/3+1
 }
 
 // KillNode ends node i with SIGKILL, as a crash would.
@@ -190,8 +213,9 @@ func (n *Network) Stop(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// WipeNode deletes the ledger of node i, which must not run. Its keys and settings stay. A validator that forgot what it
-// signed could sign otherwise, so it is wiped only when told twice.
+// WipeNode deletes the ledger of node i, which must not run. Its keys, its settings and what its signer remembers stay. A
+// validator's signer refuses to go on beside an empty ledger, until it is started to recover; so a validator is wiped only
+// when told twice.
 func (n *Network) WipeNode(i int, evenValidator bool) error {
 	node, err := n.node(i)
 	if err != nil {
@@ -201,7 +225,7 @@ func (n *Network) WipeNode(i int, evenValidator bool) error {
 		return errors.Join(err, fmt.Errorf("%w: %s. Stop that node before wiping it", ErrInUse, node.Name))
 	}
 	if node.Validator && !evenValidator {
-		return fmt.Errorf("%w: %s is a validator; without its ledger it also forgets what it signed and might sign something else, which the network punishes", ErrUnsafe, node.Name)
+		return fmt.Errorf("%w: %s is a validator; beside an empty ledger its signer does not go on, because it might sign something else than before, which the network punishes", ErrUnsafe, node.Name)
 	}
 	if err := os.RemoveAll(filepath.Join(n.dirOf(node), "db")); err != nil {
 		return fmt.Errorf("wiping %s: %w", node.Name, err)

@@ -40,13 +40,13 @@ func ownGroup(detached bool) *syscall.SysProcAttr {
 }
 
 // launch starts `waybill node start` for a folder, its log appended to node.log there.
-func launch(program, dir string, detached bool) (*process, error) {
+func launch(program, dir string, detached bool, flags []string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, "node.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening a node's log: %w", err)
 	}
 	defer log.Close() // the child has its own
-	args := []string{"node", "start", "--data", dir}
+	args := append([]string{"node", "start", "--data", dir}, flags...)
 	p := &process{done: make(chan struct{})}
 	if !detached {
 		args = append(args, "--lifeline")
@@ -168,10 +168,13 @@ func (n *Network) forget(name string) error {
 }
 
 // ready asks a node whether it is in sync and takes transactions.
-func (n *Network) ready(ctx context.Context, node Node) bool {
+func (n *Network) ready(ctx context.Context, node Node) bool { return n.asks(ctx, node, "/readyz") }
+
+// asks reports whether a node answers a question about its health with yes.
+func (n *Network) asks(ctx context.Context, node Node, path string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, node.URL()+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, node.URL()+path, nil)
 	if err != nil {
 		return false
 	}

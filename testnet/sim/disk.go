@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -8,13 +9,34 @@ import (
 	"waybill/node/journal"
 )
 
-// disk models a database whose synced writes survive a crash and whose later ones survive up to a random
-// point, in order. It implements journal.Disk.
+// errDisk is what a failing disk answers. A node that gets it stops, and comes back when the disk is well again.
+var errDisk = errors.New("simulated disk failure")
+
+// diskFault is how a disk fails at its next write.
+type diskFault uint8
+
+const (
+	diskWell     diskFault = iota
+	diskNoWrite            // the write fails, nothing of it is kept
+	diskNoSync             // the sync fails: what was written may survive, or not
+	diskFull               // writes fail until there is room again
+	diskFaultEnd           // number of the above
+)
+
+// disk models the data folder of a node: a database whose synced writes survive a crash and whose later ones survive
+// up to some point, in order; the blocks of the ledger, which are in the same database; and the signer's file beside it,
+// with its own syncs. It implements journal.Disk.
 type disk struct {
 	data    map[string][]byte
 	pending []undo // writes since the last sync, oldest first
 	chain   []block
-	syncs   int
+	syncs   int64
+	signer  slots
+
+	signerSyncs int64
+
+	fault  diskFault
+	failed bool // the fault happened
 }
 
 // undo takes one write back.
@@ -23,11 +45,33 @@ type undo struct {
 	chain int               // blocks before the write
 }
 
-func newDisk() *disk { return &disk{data: map[string][]byte{}} }
+func newDisk(genesis block) *disk {
+	return &disk{data: map[string][]byte{}, chain: []block{genesis}}
+}
 
 // Write implements journal.Disk.
 func (d *disk) Write(ops []journal.Op, sync bool) error {
-	u := undo{old: map[string][]byte{}, chain: len(d.chain)}
+	if d.fault == diskNoWrite || d.fault == diskFull {
+		d.failed = true
+		return errDisk
+	}
+	if len(ops) > 0 {
+		d.apply(ops)
+	}
+	if !sync {
+		return nil
+	}
+	if d.fault == diskNoSync {
+		d.failed = true
+		return errDisk
+	}
+	d.pending = d.pending[:0]
+	d.syncs++
+	return nil
+}
+
+func (d *disk) apply(ops []journal.Op) {
+	u := undo{old: make(map[string][]byte, len(ops)), chain: len(d.chain)}
 	remember := func(key string) {
 		if _, seen := u.old[key]; !seen {
 			u.old[key] = d.data[key]
@@ -36,8 +80,9 @@ func (d *disk) Write(ops []journal.Op, sync bool) error {
 	for _, op := range ops {
 		switch key := string(op.Key); {
 		case op.End != nil:
+			end := string(op.End)
 			for k := range d.data {
-				if k >= key && k < string(op.End) {
+				if k >= key && k < end {
 					remember(k)
 					delete(d.data, k)
 				}
@@ -51,11 +96,6 @@ func (d *disk) Write(ops []journal.Op, sync bool) error {
 		}
 	}
 	d.pending = append(d.pending, u)
-	if sync {
-		d.pending = d.pending[:0]
-		d.syncs++
-	}
-	return nil
 }
 
 // Scan implements journal.Disk.
@@ -77,8 +117,8 @@ func (d *disk) Scan(prefix []byte, each func(key, value []byte) error) error {
 
 // unsynced reports whether a record with this prefix would be lost if the power went now.
 func (d *disk) unsynced(prefix string) bool {
-	for _, u := range d.pending {
-		for k := range u.old {
+	for i := range d.pending {
+		for k := range d.pending[i].old {
 			if strings.HasPrefix(k, prefix) && d.data[k] != nil {
 				return true
 			}
@@ -93,12 +133,14 @@ func (d *disk) commit(b block) {
 	d.chain = append(d.chain, b)
 }
 
-// crash loses the unsynced writes but the first keep of a hundred.
-func (d *disk) crash(rng *rand.Rand, keep int) {
+// crash loses the unsynced writes but the first keep of a hundred, and of the signer's file what was not synced. It
+// reports whether anything was lost.
+func (d *disk) crash(rng *rand.Rand, keep int) bool {
 	kept := len(d.pending) * keep / 100
 	if keep > 0 && keep < 100 && len(d.pending) > 0 {
 		kept = rng.IntN(len(d.pending) + 1)
 	}
+	torn := kept < len(d.pending)
 	for i := len(d.pending) - 1; i >= kept; i-- {
 		u := d.pending[i]
 		for k, v := range u.old {
@@ -111,4 +153,8 @@ func (d *disk) crash(rng *rand.Rand, keep int) {
 		d.chain = d.chain[:u.chain]
 	}
 	d.pending = nil
+	if d.fault != diskFull {
+		d.fault = diskWell
+	}
+	return d.signer.crash(rng, keep) || torn
 }

@@ -1,46 +1,90 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
 
-	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/node"
 )
 
-// oracle judges a run by what nodes sent and executed. It decodes messages with the shipped decoders but
-// decides everything itself: quorums by its own arithmetic, double votes by its own table.
+// oracle judges a run by what honest nodes sent and executed. It decodes messages with the shipped decoders but
+// decides everything itself: quorums by its own arithmetic, double votes by its own table, the ends of epochs by the
+// plan.
 //
-// It checks: one block per height on all nodes; each block on the one before it, with a later time; a
-// certificate by more than two thirds of the stake, each signer of which really sent that vote; no two votes
-// of one validator for one view and step and no two proposals for one view, across restarts; no vote or proposal
-// sent before it is on the disk; no finalize without its notarize; equal results; no evidence against anybody
-// (all are honest here); bounded state.
+// It checks, at every send and every execution: one block per height on all nodes; each block on the one before it, with
+// a later time that no honest clock finds in the future, in the right epoch, with the right results, closing it exactly
+// when it must; a certificate by more than two thirds of that epoch's stake, each honest signer of which really sent
+// that vote; no two votes of one honest validator for one view and step and no two proposals for one view, across
+// restarts and epochs; no vote or proposal sent before it is on the disk, and none at all by a node that lost what it
+// signed; no finalize without its notarize; no transaction twice in blocks of honest leaders; no evidence against an
+// honest validator; at most a third of the stake moves between two epochs; bounded state. See accountability.go for what
+// it checks where a third or more is faulty.
 type oracle struct {
-	power  []uint64
-	total  uint64
+	w      *world
+	epochs map[quorum.Epoch]*electorate
 	blocks map[quorum.Height]crypto.Hash
-	roots  map[quorum.Height]crypto.Hash
 	votes  map[ballot]quorum.Vote
-	drafts map[quorum.View]crypto.Hash // proposed by the view's leader
+	drafts map[slotOf]crypto.Hash // proposed by honest leaders
+	told   map[crypto.Hash]int64  // when a proposal was first sent by anybody honest: its leader
+	seen   map[string]quorum.Height
 	fault  error
+
+	lastMsg  *byte
+	lastFrom *member
+
+	forked   bool
+	named    map[crypto.PublicKey]bool // whom honest nodes reported
+	evidence map[claim][]quorum.Vote   // see accountability.go
+}
+
+// electorate is the oracle's own idea of who votes in an epoch.
+type electorate struct {
+	keys    []crypto.PublicKey
+	power   []uint64
+	total   uint64
+	set     *quorum.Set
+	anchor  block
+	views   quorum.View // the highest that a certificate of an executed block is of
+	leaders *quorum.Slate
 }
 
 // ballot is what a validator may fill in once.
 type ballot struct {
-	signer uint16
-	view   quorum.View
-	exit   bool
+	key   crypto.PublicKey
+	epoch quorum.Epoch
+	view  quorum.View
+	exit  bool
 }
 
-func newOracle(set *quorum.Set) *oracle {
-	o := &oracle{blocks: map[quorum.Height]crypto.Hash{}, roots: map[quorum.Height]crypto.Hash{}, votes: map[ballot]quorum.Vote{}, drafts: map[quorum.View]crypto.Hash{}}
-	for _, v := range set.Validators() {
-		o.power = append(o.power, uint64(v.Power))
-		o.total += uint64(v.Power)
+// slotOf is where a validator may propose once.
+type slotOf struct {
+	key   crypto.PublicKey
+	epoch quorum.Epoch
+	view  quorum.View
+}
+
+func newOracle(w *world) *oracle {
+	return &oracle{
+		w: w, epochs: map[quorum.Epoch]*electorate{}, blocks: map[quorum.Height]crypto.Hash{}, votes: map[ballot]quorum.Vote{},
+		drafts: map[slotOf]crypto.Hash{}, told: map[crypto.Hash]int64{}, seen: map[string]quorum.Height{},
+		evidence: map[claim][]quorum.Vote{}, named: map[crypto.PublicKey]bool{},
 	}
-	return o
+}
+
+// opens notes who votes in an epoch.
+func (o *oracle) opens(number quorum.Epoch, set *quorum.Set, anchor block) {
+	if o.epochs[number] != nil {
+		return
+	}
+	e := &electorate{set: set, anchor: anchor}
+	for _, v := range set.Validators() {
+		e.keys = append(e.keys, v.Key)
+		e.power = append(e.power, uint64(v.Power))
+		e.total += uint64(v.Power)
+	}
+	o.epochs[number] = e
 }
 
 func (o *oracle) broken(format string, args ...any) error {
@@ -50,26 +94,17 @@ func (o *oracle) broken(format string, args ...any) error {
 	return o.fault
 }
 
-// sent looks at a message when it leaves its author.
+// sent looks at a message when it leaves an honest author; a message to many is looked at once.
 func (o *oracle) sent(m *member, msg []byte) {
-	o.sentProposal(m, msg)
-	for _, v := range votesIn(msg) {
-		if int(v.Signer) != m.index {
-			continue // passed on
-		}
-		if m.disk.unsynced(voteRecords) {
-			_ = o.broken("%s sends its %s of view %d before it is on the disk", m.peer, v.Kind, v.View)
-		}
-		b := ballot{v.Signer, v.View, v.Kind != quorum.KindNotarize}
-		if old, ok := o.votes[b]; ok && (old.Kind != v.Kind || old.Block != v.Block) {
-			_ = o.broken("%s voted twice in view %d: %s %s and %s %s", m.peer, v.View, old.Kind, old.Block, v.Kind, v.Block)
-		}
-		o.votes[b] = v
-		if v.Kind == quorum.KindFinalize {
-			if own, ok := o.votes[ballot{v.Signer, v.View, false}]; ok && own.Block != v.Block {
-				_ = o.broken("%s finalizes %s in view %d after notarizing %s", m.peer, v.Block, v.View, own.Block)
-			}
-		}
+	if o.lastMsg == &msg[0] && o.lastFrom == m {
+		return
+	}
+	o.lastMsg, o.lastFrom = &msg[0], m
+	switch msg[0] {
+	case proposalKind:
+		o.sentProposal(m, msg)
+	case votesKind:
+		o.sentVotes(m, msg)
 	}
 }
 
@@ -79,98 +114,274 @@ const (
 	proposalRecords = "Jp"
 )
 
+// recordOf is the key of the journal's record of an own proposal.
+func recordOf(epoch quorum.Epoch, view quorum.View) string {
+	key := binary.BigEndian.AppendUint64([]byte(proposalRecords), uint64(epoch))
+	return string(binary.BigEndian.AppendUint64(key, uint64(view)))
+}
+
+func (o *oracle) own(m *member, epoch quorum.Epoch, signer uint16) bool {
+	e := o.epochs[epoch]
+	return e != nil && int(signer) < len(e.keys) && e.keys[signer] == m.public
+}
+
+func (o *oracle) sentVotes(m *member, msg []byte) {
+	for _, v := range votesIn(msg) {
+		if !o.own(m, v.Epoch, v.Signer) {
+			continue // passed on
+		}
+		if old, ok := o.votes[ballot{m.public, v.Epoch, v.View, v.Kind != quorum.KindNotarize}]; m.mute && (!ok || old.Block != v.Block) {
+			_ = o.broken("%s votes in view %d after it lost what it had signed", m.peer, v.View)
+		}
+		if m.disk.unsynced(voteRecords) {
+			_ = o.broken("%s sends its %s of view %d before it is on the disk", m.peer, v.Kind, v.View)
+		}
+		b := ballot{m.public, v.Epoch, v.View, v.Kind != quorum.KindNotarize}
+		if old, ok := o.votes[b]; ok && (old.Kind != v.Kind || old.Block != v.Block || old.Height != v.Height) {
+			_ = o.broken("%s voted twice in epoch %d view %d: %s %s and %s %s", m.peer, v.Epoch, v.View, old.Kind, old.Block, v.Kind, v.Block)
+		}
+		o.votes[b] = v
+		if v.Kind == quorum.KindFinalize {
+			own, ok := o.votes[ballot{m.public, v.Epoch, v.View, false}]
+			if ok && own.Block != v.Block {
+				_ = o.broken("%s finalizes %s in view %d after notarizing %s", m.peer, v.Block, v.View, own.Block)
+			}
+		}
+	}
+}
+
 func (o *oracle) sentProposal(m *member, msg []byte) {
-	if len(msg) < voteHead || msg[0] != 2 {
+	p, ok := proposalIn(msg)
+	if !ok || !o.own(m, p.Header.Epoch, p.Header.Proposer) {
 		return
 	}
-	p, err := quorum.DecodeProposal(msg[voteHead:])
-	if err != nil || int(p.Header.Proposer) != m.index {
-		return
+	if old, ok := o.drafts[slotOf{m.public, p.Header.Epoch, p.Header.View}]; m.mute && (!ok || old != p.Header.Hash()) {
+		_ = o.broken("%s proposes in view %d after it lost what it had signed", m.peer, p.Header.View)
 	}
-	if m.disk.unsynced(proposalRecords) {
+	if m.disk.unsynced(recordOf(p.Header.Epoch, p.Header.View)) {
 		_ = o.broken("%s sends its proposal of view %d before it is on the disk", m.peer, p.Header.View)
 	}
 	hash := p.Header.Hash()
-	if old, ok := o.drafts[p.Header.View]; ok && old != hash {
-		_ = o.broken("%s proposes %s and %s in view %d", m.peer, old, hash, p.Header.View)
+	at := slotOf{m.public, p.Header.Epoch, p.Header.View}
+	if old, ok := o.drafts[at]; ok && old != hash {
+		_ = o.broken("%s proposes %s and %s in epoch %d view %d", m.peer, old, hash, p.Header.Epoch, p.Header.View)
 	}
-	o.drafts[p.Header.View] = hash
+	o.drafts[at] = hash
+	if _, ok := o.told[hash]; !ok {
+		o.told[hash] = o.w.now
+	}
 }
 
-// voteHead is the length of what stands before the body in messages of consensus: kind and status.
-const voteHead = 1 + consensus.StatusSize
-
-// votesIn finds the votes of a message of votes: kind, status, votes of fixed width.
-func votesIn(msg []byte) []quorum.Vote {
-	if len(msg) < voteHead || msg[0] != 1 {
-		return nil
-	}
-	var out []quorum.Vote
-	for rest := msg[voteHead:]; len(rest) >= quorum.VoteSize; rest = rest[quorum.VoteSize:] {
-		if v, err := quorum.DecodeVote(rest[:quorum.VoteSize]); err == nil {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-// executed judges a block at the moment a node executes it on its last block.
-func (o *oracle) executed(m *member, last block, b node.FinalBlock) error {
-	if o.fault != nil {
-		return o.fault
-	}
-	h := b.Header
-	if h.Height != last.header.Height+1 || h.Parent != last.hash || h.TimeMs <= last.header.TimeMs {
-		return o.broken("%s executes block %d (%s at %d) on block %d (%s at %d)", m.peer, h.Height, b.Hash, h.TimeMs, last.header.Height, last.hash, last.header.TimeMs)
+// executed judges a block at the moment an honest node executes it on its last block.
+func (o *oracle) executed(m *member, last, done *block, b node.FinalBlock) {
+	h := &b.Header
+	if h.Height != last.header.Height+1 || h.Parent != last.hash || h.TimeMs <= last.header.TimeMs || h.Flags&quorum.FlagTail != 0 {
+		_ = o.broken("%s executes block %d (%s at %d) on block %d (%s at %d)",
+			m.peer, h.Height, b.Hash, h.TimeMs, last.header.Height, last.hash, last.header.TimeMs)
+		return
 	}
 	if other, ok := o.blocks[h.Height]; ok && other != b.Hash {
-		return o.broken("FORK at height %d: %s executes %s, another node %s", h.Height, m.peer, b.Hash, other)
+		o.forked = true
+		if !o.w.plan.Fork {
+			_ = o.broken("FORK at height %d: %s executes %s, another node %s", h.Height, m.peer, b.Hash, other)
+			return
+		}
 	}
+	_, known := o.blocks[h.Height]
 	o.blocks[h.Height] = b.Hash
-	return o.certified(m, b)
+	number := last.header.Epoch
+	if last.next != nil {
+		number++
+	}
+	if h.Epoch != number {
+		_ = o.broken("%s executes block %d of epoch %d in epoch %d", m.peer, h.Height, h.Epoch, number)
+		return
+	}
+	if !o.w.plan.Fork {
+		o.valid(m, last, b)
+	}
+	o.certified(m, b)
+	if b.Next != nil {
+		o.opens(number+1, b.Next, *done)
+	}
+	if !known {
+		o.w.report.Counts[CountBlocks]++
+		o.firstOf(b)
+		o.w.slashedAt(done)
+		if done.next != nil {
+			o.w.report.Counts[CountEpochs]++
+		}
+	}
 }
 
-func (o *oracle) certified(m *member, b node.FinalBlock) error {
-	c := b.Certificate
-	if c == nil || c.Kind != quorum.KindFinalize || c.Height < b.Header.Height {
-		return o.broken("%s executes block %d without a finalization", m.peer, b.Header.Height)
+// firstOf notes a height that nobody executed before.
+func (o *oracle) firstOf(b node.FinalBlock) {
+	h := &b.Header
+	honest := o.honestLeader(h.Epoch, h.Proposer)
+	for _, raw := range b.Payload {
+		if before, twice := o.seen[string(raw)]; twice && honest && !o.w.plan.Fork {
+			_ = o.broken("block %d of an honest leader repeats a transaction of block %d", h.Height, before)
+		}
+		o.seen[string(raw)] = h.Height
 	}
+	o.w.progress(b)
+}
+
+func (o *oracle) honestLeader(epoch quorum.Epoch, index uint16) bool {
+	e := o.epochs[epoch]
+	if e == nil || int(index) >= len(e.keys) {
+		return false
+	}
+	m := o.w.memberOf(e.keys[index])
+	return m != nil && m.honest() && !m.mute && !o.w.plan.Clocks[m.self].Astray
+}
+
+// clockSlackMs is how far the clock of a node that liveness counts on may be ahead of the true time, and the precision.
+const clockSlackMs = 500 + 100 + 100 + 150
+
+// valid judges what the header says.
+func (o *oracle) valid(m *member, last *block, b node.FinalBlock) {
+	h, e := &b.Header, o.epochs[b.Header.Epoch]
+	if h.TimeMs > o.w.now+clockSlackMs {
+		_ = o.broken("block %d is of a time %d ms ahead", h.Height, h.TimeMs-o.w.now)
+	}
+	if h.Params != o.w.cfg.Params || h.ValidatorSet != e.set.Hash() || h.Genesis != o.w.cfg.Genesis {
+		_ = o.broken("block %d has other parameters, validators or another network", h.Height)
+	}
+	lowest := last.header.ExecHeight
+	highest := quorum.Height(max(int64(h.Height)-int64(o.w.cfg.ExecDelay), 0))
+	if h.ExecHeight < lowest || h.ExecHeight > highest || int(h.ExecHeight) >= len(m.disk.chain) {
+		_ = o.broken("block %d carries the result of block %d; that must be from %d to %d", h.Height, h.ExecHeight, lowest, highest)
+		return
+	}
+	exec := &m.disk.chain[h.ExecHeight]
+	if h.ExecStateRoot != exec.result.StateRoot || h.ExecReceiptsRoot != exec.result.ReceiptsChain {
+		_ = o.broken("block %d carries another result of block %d than executing it gives", h.Height, h.ExecHeight)
+	}
+	o.closes(exec, e, b)
+}
+
+// closes judges whether the block had to end its epoch, and to whom it hands over.
+func (o *oracle) closes(exec *block, e *electorate, b node.FinalBlock) {
+	h, p := &b.Header, &o.w.plan
+	next, err := o.w.rules.elect(exec, e.set)
+	if err != nil {
+		_ = o.broken("no set after block %d: %v", h.ExecHeight, err)
+		return
+	}
+	late := h.ExecHeight >= e.anchor.header.Height
+	old := late && p.EpochMs > 0 && h.TimeMs-e.anchor.header.TimeMs >= p.EpochMs && next.Hash() != e.set.Hash()
+	long := late && p.EpochLength > 0 && uint64(h.Height-e.anchor.header.Height) >= p.EpochLength
+	switch closing := h.Flags&quorum.FlagClosing != 0; {
+	case closing != (old || long):
+		_ = o.broken("block %d closes its epoch: %v; it must: %v", h.Height, closing, old || long)
+	case !closing && (b.Next != nil || h.NextValidatorSet != crypto.Hash{}):
+		_ = o.broken("block %d hands over without closing", h.Height)
+	case closing && (b.Next == nil || b.Next.Hash() != next.Hash() || h.NextValidatorSet != next.Hash()):
+		_ = o.broken("block %d hands over to another set than the state elects", h.Height)
+	case closing && moved(e.set, b.Next)*3 > e.total:
+		_ = o.broken("block %d moves %d of the stake %d to others", h.Height, moved(e.set, b.Next), e.total)
+	}
+}
+
+// moved is the sum of what all powers change by.
+func moved(from, to *quorum.Set) (sum uint64) {
+	old := map[crypto.PublicKey]uint64{}
+	for _, v := range from.Validators() {
+		old[v.Key] = uint64(v.Power)
+	}
+	for _, v := range to.Validators() {
+		was, is := old[v.Key], uint64(v.Power)
+		sum += max(was, is) - min(was, is)
+		delete(old, v.Key)
+	}
+	for _, was := range old {
+		sum += was
+	}
+	return sum
+}
+
+// certified judges what finalized a block.
+func (o *oracle) certified(m *member, b node.FinalBlock) {
+	c := b.Certificate
+	if c == nil || c.Kind != quorum.KindFinalize || c.Height < b.Header.Height || c.Epoch != b.Header.Epoch {
+		_ = o.broken("%s executes block %d without a finalization", m.peer, b.Header.Height)
+		return
+	}
+	e := o.epochs[c.Epoch]
+	if c.Tail != nil {
+		if c.Tail.Hash() != c.Block || c.Tail.Flags != quorum.FlagTail || (c.Tail.Closing == b.Hash) != (b.Next != nil) {
+			_ = o.broken("%s executes block %d by the finalization of a tail that is not its", m.peer, b.Header.Height)
+		}
+	}
+	e.views = max(e.views, c.View)
 	var power uint64
-	for i := range o.power {
-		if i/8 >= len(c.Bitmap) || c.Bitmap[i/8]>>(i%8)&1 == 0 {
+	digest := o.digest(e, quorum.Vote{Kind: c.Kind, Epoch: c.Epoch, View: c.View, Height: c.Height, Block: c.Block})
+	k := 0
+	for i := range 8 * len(c.Bitmap) {
+		if c.Bitmap[i/8]>>(i%8)&1 == 0 {
 			continue
 		}
-		v, ok := o.votes[ballot{uint16(i), c.View, true}]
-		if !ok || v.Kind != quorum.KindFinalize || v.Block != c.Block {
-			return o.broken("the certificate of block %d counts validator %d, who never sent that vote", c.Height, i)
+		if i >= len(e.keys) || k >= len(c.Signatures) || c.Signatures[k] != (keyedHash{}).mac(e.keys[i], digest) {
+			_ = o.broken("the certificate of block %d counts a signature that is none", c.Height)
+			return
 		}
-		power += o.power[i]
+		k++
+		power += e.power[i]
+		if signer := o.w.memberOf(e.keys[i]); signer != nil && !signer.honest() {
+			continue
+		}
+		v, ok := o.votes[ballot{e.keys[i], c.Epoch, c.View, true}]
+		if !ok || v.Kind != quorum.KindFinalize || v.Block != c.Block {
+			_ = o.broken("the certificate of block %d counts validator %d, who never sent that vote", c.Height, i)
+			return
+		}
 	}
-	if power*3 <= o.total*2 {
-		return o.broken("the certificate of block %d has power %d of %d", c.Height, power, o.total)
+	if power*3 <= e.total*2 {
+		_ = o.broken("the certificate of block %d has power %d of %d", c.Height, power, e.total)
 	}
-	return nil
 }
 
-// accused is a break: every simulated validator is honest.
+// digest is what the signer of a vote signs.
+func (o *oracle) digest(e *electorate, v quorum.Vote) crypto.Hash {
+	return v.Digest(quorum.Domain{Genesis: o.w.cfg.Genesis, Set: e.set})
+}
+
+// accused is a break if an honest validator is, or if the votes do not contradict each other.
 func (o *oracle) accused(m *member, e quorum.Evidence) {
-	_ = o.broken("%s accuses validator %d, who is honest", m.peer, e.Signer())
+	set := o.epochs[e.First.Epoch]
+	if set == nil || int(e.Signer()) >= len(set.keys) {
+		_ = o.broken("%s accuses nobody: validator %d of epoch %d", m.peer, e.Signer(), e.First.Epoch)
+		return
+	}
+	if who := o.w.memberOf(set.keys[e.Signer()]); who == nil || who.honest() {
+		_ = o.broken("%s accuses validator %d of epoch %d, who is honest", m.peer, e.Signer(), e.First.Epoch)
+	}
+	o.named[set.keys[e.Signer()]] = true
+	if e.First.Signer != e.Second.Signer || e.First.Epoch != e.Second.Epoch || !contradict(e.First, e.Second) {
+		_ = o.broken("%s reports two votes that do not contradict each other", m.peer)
+	}
 }
 
-// splits counts the pairs of blocks, one on the other, that are final although for neither of them validators
+// detours counts the pairs of blocks, one on the other, that are final although for neither of them validators
 // with a quorum of the stake ever voted to finalize: each is final only through what was built on it.
-func (o *oracle) splits() int {
+func (o *oracle) detours() int64 {
 	power := map[crypto.Hash]uint64{}
 	for b, v := range o.votes {
 		if v.Kind == quorum.KindFinalize {
-			power[v.Block] += o.power[b.signer]
+			if e := o.epochs[b.epoch]; e != nil {
+				power[v.Block] += e.power[v.Signer]
+			}
 		}
+	}
+	if len(o.epochs) > 1 { // totals differ
+		return 0
 	}
 	split := func(h quorum.Height) bool {
 		hash, ok := o.blocks[h]
-		return ok && power[hash]*3 <= o.total*2
+		return ok && power[hash]*3 <= o.epochs[0].total*2
 	}
-	n := 0
+	n := int64(0)
 	for h := range o.blocks {
 		if split(h) && split(h+1) {
 			n++
@@ -186,29 +397,34 @@ const (
 )
 
 func (o *oracle) bounded(m *member) error {
-	if o.fault != nil {
+	if o.fault != nil || m.replica == nil {
 		return o.fault
 	}
 	s := m.replica.Snapshot()
-	if s.Consensus.FinalHeight < s.Final.Height {
-		return o.broken("%s has executed up to block %d, its consensus knows of %d", m.peer, s.Final.Height, s.Consensus.FinalHeight)
-	}
-	if s.Candidates > maxOpenCandidates || s.Consensus.OpenViews > maxOpenViews {
-		return o.broken("%s holds %d candidates and %d views", m.peer, s.Candidates, s.Consensus.OpenViews)
+	if s.Candidates > maxOpenCandidates || s.Consensus.OpenViews > maxOpenViews || len(m.pool) > maxPool {
+		return o.broken("%s holds %d candidates, %d views and %d transactions", m.peer, s.Candidates, s.Consensus.OpenViews, len(m.pool))
 	}
 	return nil
 }
 
 // finish compares whole chains.
-func (o *oracle) finish(nodes []*member) error {
-	for _, m := range nodes {
-		for _, b := range m.disk.chain[1:] {
-			if root, ok := o.roots[b.header.Height]; ok && root != b.result.StateRoot {
+func (o *oracle) finish() error {
+	if o.w.plan.Fork {
+		return o.fault
+	}
+	roots := map[quorum.Height]node.Result{}
+	for _, m := range o.w.nodes {
+		if !m.honest() {
+			continue
+		}
+		for i := range m.disk.chain[1:] {
+			b := &m.disk.chain[i+1]
+			if r, ok := roots[b.header.Height]; ok && r != b.result {
 				return o.broken("%s has another result of block %d", m.peer, b.header.Height)
 			}
-			o.roots[b.header.Height] = b.result.StateRoot
-			if h := b.header; h.ExecStateRoot != m.disk.chain[h.ExecHeight].result.StateRoot {
-				return o.broken("block %d carries another result of block %d than executing it gives", h.Height, h.ExecHeight)
+			roots[b.header.Height] = b.result
+			if o.blocks[b.header.Height] != b.hash {
+				return o.broken("%s holds another block %d than was executed", m.peer, b.header.Height)
 			}
 		}
 	}
