@@ -4,11 +4,11 @@ BIN     := bin/waybill
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 # Packages with goroutines: their tests run under the race detector as well.
-RACE    := ./p2p/... ./node/... ./api/... ./wallet/... ./ledger/index/... ./ledger/store/... ./testnet/local/... ./cmd/...
+RACE    := ./p2p/... ./node/... ./api/... ./wallet/... ./ledger/index/... ./ledger/store/... ./testnet/local/... ./testnet/soak/... ./cmd/...
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 .PHONY: build
 build: ## build bin/waybill
@@ -37,6 +37,27 @@ lint:
 test: build ## every test; what has goroutines runs under the race detector
 	$(GO) test -timeout 30m ./...
 	$(GO) test -race -short -timeout 30m $(RACE)
+
+.PHONY: model
+model: ## the protocol itself in the model checker spin: properties, and seeded faults that it must find (two minutes)
+	@$(GO) run ./testnet/model
+
+.PHONY: mutants
+mutants: ## seed classical bugs into the code; the tests must notice each within a minute (ONLY=regexp takes some)
+	@$(GO) run ./testnet/mutants $(if $(ONLY),-only '$(ONLY)',)
+
+.PHONY: sim
+sim: ## N runs of the simulator from SEED on, or one to see it again (SEED=1 N=100000)
+	@$(GO) run ./testnet/soak -suite $(or $(SUITE),sim) -seed $(or $(SEED),1) -n $(or $(N),100000)
+
+.PHONY: soak
+soak: ## every randomized suite with new seeds for T=10m, written down in docs/evidence/soak.jsonl (RECORD=0: not)
+	@$(GO) run ./testnet/soak -t $(or $(T),10m) $(if $(SUITE),-suite $(SUITE),) $(if $(filter 0,$(RECORD)),,-record)
+
+.PHONY: bench-consensus
+bench-consensus: ## what consensus alone costs: views/s, messages, bytes and fsyncs per block, hops to final
+	@echo "machine: $$(nproc) cores, $$(uname -sr), temporary files on $$(df --output=fstype "$${TMPDIR:-/tmp}" | tail -1)"
+	$(GO) test ./node -run 'TestCostInHops$$' -bench 'Consensus$$' -benchtime 2000x -count 3 -v
 
 .PHONY: bench
 bench: ## benchmarks of the hot paths
