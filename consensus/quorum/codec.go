@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"encoding/binary"
+	"math"
 
 	"waybill/crypto"
 )
@@ -42,6 +43,10 @@ func (r *reader) u32() uint32 {
 	}
 	return 0
 }
+
+// length reads a count of 4 bytes. One that no message can hold becomes the largest int of any machine: a negative one,
+// where an int has 32 bits, would pass for small.
+func (r *reader) length() int { return int(min(r.u32(), math.MaxInt32)) }
 
 func (r *reader) u64() uint64 {
 	if b := r.bytes(8); b != nil {

@@ -103,7 +103,7 @@ func DecodeProposal(b []byte) (Proposal, error) {
 }
 
 func (r *reader) payload() ([][]byte, error) {
-	count := int(r.u32())
+	count := r.length()
 	// Each transaction takes five bytes at least, so that a short message cannot make a long list.
 	if count > MaxPayloadTxs || count > len(r.rest)/5 {
 		return nil, refuse(ErrEncoding, "a payload of %d transactions in %d bytes (at most %d)", count, len(r.rest), MaxPayloadTxs)
@@ -111,7 +111,7 @@ func (r *reader) payload() ([][]byte, error) {
 	payload := make([][]byte, 0, count)
 	total := 0
 	for range count {
-		tx := r.bytes(int(r.u32()))
+		tx := r.bytes(r.length())
 		if total += len(tx); len(tx) == 0 || total > MaxPayloadBytes {
 			return nil, refuse(ErrEncoding, "a transaction is empty or cut short, or the payload exceeds %d bytes", MaxPayloadBytes)
 		}

@@ -112,8 +112,8 @@ func DecodeManifest(raw []byte) (*Manifest, error) {
 		return nil, err
 	}
 	m.Target, m.Keys, m.Bytes = r.u32(), r.u64(), r.u64()
-	count := int(r.u32())
-	if r.short || count > MaxChunks || count > len(r.rest)/minChunkSize {
+	count := r.u32() // compared as it is: where an int has 32 bits, it may be negative as one
+	if r.short || count > MaxChunks || int(count) > len(r.rest)/minChunkSize {
 		return nil, refuse(ErrEncoding, "%d chunks (at most %d) in %d bytes", count, MaxChunks, len(r.rest))
 	}
 	m.Chunks = make([]Chunk, count)
