@@ -148,8 +148,11 @@ func (b *blockRun) holdBack(next *quorum.Set) {
 	}
 	for _, id := range ids {
 		v, _ := get[Validator](b.o, ValidatorKey(id))
+		if v.Tombstoned || power[id] <= v.Stake {
+			continue // the usual case, without a look at every account with money there
+		}
 		list, _ := get[holders](b.o, holdersKey(id))
-		if !v.Tombstoned && power[id] > mustAdd(v.Stake, b.lateReleases(id, &list)) {
+		if power[id] > mustAdd(v.Stake, b.lateReleases(id, &list)) {
 			b.holdBackFor(id, &list)
 		}
 	}

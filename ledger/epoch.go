@@ -130,45 +130,94 @@ func NextSet(v View) (*quorum.Set, error) {
 	if err != nil {
 		return nil, malformedBy(ErrState, err, "electing validators")
 	}
-	return withoutDoubles(v, now.Set, quorum.LimitChange(now.Set, wanted))
+	return approach(v, now.Set, wanted)
 }
 
-// withoutDoubles keeps a validator whose key changes from having more power, with both keys together, than it has stake
-// or had power: the new key grows only as fast as the old one shrinks. Else power would stand in a set with no money
-// behind it.
-func withoutDoubles(v View, now, next *quorum.Set) (*quorum.Set, error) {
-	list, changed := next.Validators(), false
-	owners := make([]*Validator, len(list))
-	for i := range list {
-		var err error
-		if owners[i], err = ReadValidator(v, list[i].Key); err != nil {
-			return nil, err
+// maxPasses bounds how often the growth that is withheld from new keys is offered to others.
+const maxPasses = 12
+
+// approach moves from a set towards the wanted one, by at most a third of the power and never to a validator's having
+// more power, with its old and new keys together, than it has stake or had power: a new key grows only as fast as the
+// old one shrinks. Else power would stand in a set with no money behind it.
+//
+// What new keys must not have yet is offered to the others. Else, when many change their keys at once, the old keys
+// would shrink while the growth went to new keys that may not grow, and the power would fall to those who did nothing.
+func approach(v View, now, wanted *quorum.Set) (*quorum.Set, error) {
+	owners := map[crypto.PublicKey]*Validator{}
+	for _, set := range []*quorum.Set{now, wanted} {
+		for _, m := range set.Validators() {
+			owner, err := ReadValidator(v, m.Key)
+			if err != nil {
+				return nil, err
+			}
+			owners[m.Key] = owner
 		}
 	}
-	for i, owner := range owners {
-		if owner == nil || owner.Key != list[i].Key {
+	var next *quorum.Set
+	for range maxPasses {
+		var capped map[crypto.PublicKey]quorum.Power
+		var err error
+		if next, capped, err = withoutDoubles(owners, now, quorum.LimitChange(now, wanted)); err != nil || len(capped) == 0 {
+			return next, err
+		}
+		less, err := withPowers(wanted, capped)
+		if err != nil || less == nil {
+			return next, err
+		}
+		wanted = less
+	}
+	return next, nil
+}
+
+// withoutDoubles takes from new keys what they must not have yet, and returns their powers.
+func withoutDoubles(owners map[crypto.PublicKey]*Validator, now, next *quorum.Set) (*quorum.Set, map[crypto.PublicKey]quorum.Power, error) {
+	type sums struct{ had, has quorum.Power }
+	byID := map[crypto.PublicKey]sums{}
+	for _, m := range next.Validators() {
+		if owner := owners[m.Key]; owner != nil {
+			s := byID[owner.ID]
+			s.has += m.Power
+			if k, ok := now.Index(m.Key); ok {
+				s.had += now.At(k).Power
+			}
+			byID[owner.ID] = s
+		}
+	}
+	capped := map[crypto.PublicKey]quorum.Power{}
+	for _, m := range next.Validators() {
+		owner := owners[m.Key]
+		if owner == nil || owner.Key != m.Key {
 			continue
 		}
-		var had, has quorum.Power
-		for j, other := range owners {
-			if other == nil || other.ID != owner.ID {
-				continue
-			}
-			has += list[j].Power
-			if k, ok := now.Index(list[j].Key); ok {
-				had += now.At(k).Power
-			}
-		}
-		if most := max(had, quorum.Power(owner.Stake)); has > most {
-			list[i].Power, changed = list[i].Power-min(list[i].Power, has-most), true
+		s := byID[owner.ID]
+		if most := max(s.had, quorum.Power(owner.Stake)); s.has > most {
+			capped[m.Key] = m.Power - min(m.Power, s.has-most)
 		}
 	}
-	if !changed {
-		return next, nil
+	if len(capped) == 0 {
+		return next, nil, nil
 	}
-	set, err := quorum.NewSet(slices.DeleteFunc(list, func(m quorum.Validator) bool { return m.Power == 0 }))
+	set, err := withPowers(next, capped) // somebody is left: whoever had power in now
+	return set, capped, err
+}
+
+// withPowers is a set with other powers of some members; who has none is left out. Nil: nobody has any.
+func withPowers(set *quorum.Set, powers map[crypto.PublicKey]quorum.Power) (*quorum.Set, error) {
+	var list []quorum.Validator
+	for _, m := range set.Validators() {
+		if p, ok := powers[m.Key]; ok {
+			m.Power = p
+		}
+		if m.Power > 0 {
+			list = append(list, m)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	out, err := quorum.NewSet(list)
 	if err != nil {
 		return nil, malformedBy(ErrState, err, "electing validators")
 	}
-	return set, nil
+	return out, nil
 }

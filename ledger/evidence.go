@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"math"
+	"slices"
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
@@ -178,7 +179,8 @@ func powerOf(set *setRecord, operator crypto.Address) uint64 {
 	return sum
 }
 
-// maxSlashLog is more punishments than can matter: a third of the power in all makes the share whole.
+// maxSlashLog bounds the log. Beyond it the newest two punishments become one, which ages as the later of them: dropping
+// any would let an offender flush out the first half of what he did by having tiny operators of his own punished.
 const maxSlashLog = 256
 
 // logSlash records a punishment and returns the shares of power that the others inside the window had, in millionths; at
@@ -194,7 +196,11 @@ func (b *blockRun) logSlash(share uint64) uint64 {
 		others = min(million, mustAdd(others, e.SharePpm))
 	}
 	kept = append(kept, slashEntry{Epoch: b.epoch.Number, TimeMs: b.timeMs, SharePpm: share})
-	log.Entries = kept[max(0, len(kept)-maxSlashLog):]
+	if last := len(kept) - 1; last >= maxSlashLog {
+		kept[last].SharePpm = min(million, mustAdd(kept[last].SharePpm, kept[last-1].SharePpm))
+		kept = slices.Delete(kept, last-1, last)
+	}
+	log.Entries = kept
 	put(b.o, []byte(keySlashes), log)
 	return others
 }

@@ -28,10 +28,7 @@ func (r *Replica) tryBuild() error {
 	if r.overloaded() {
 		return nil // Executed tries again
 	}
-	header, ok, err := r.headerFor(b, now)
-	if err != nil {
-		return err
-	}
+	header, ok := r.headerFor(b, now)
 	if !ok {
 		return nil // Executed tries again
 	}
@@ -57,11 +54,11 @@ func (r *Replica) tryBuild() error {
 }
 
 // headerFor makes the header of the block we were asked for; the fields that follow from others are left to quorum. It
-// is not ok while we do not know the result that the header has to carry.
-func (r *Replica) headerFor(b *consensus.BuildRequest, now consensus.Time) (h quorum.Header, ok bool, err error) {
+// is not ok while we do not know a result that the header may carry, or the state that elects the next validators.
+func (r *Replica) headerFor(b *consensus.BuildRequest, now consensus.Time) (h quorum.Header, ok bool) {
 	timeMs := max(int64(now), b.ParentTimeMs+1)
 	if !b.Closing.IsZero() {
-		return b.TailHeader(r.epoch.Domain, uint16(r.epoch.Self), timeMs), true, nil
+		return b.TailHeader(r.epoch.Domain, uint16(r.epoch.Self), timeMs), true
 	}
 	h = quorum.Header{
 		Version: quorum.HeaderVersion, Genesis: r.cfg.Genesis, Epoch: b.Epoch, View: b.View, Height: b.Height,
@@ -69,20 +66,42 @@ func (r *Replica) headerFor(b *consensus.BuildRequest, now consensus.Time) (h qu
 		TimeMs: timeMs, Proposer: uint16(r.epoch.Self),
 		ValidatorSet: r.epoch.Domain.Set.Hash(), Params: r.cfg.Params,
 	}
-	h.ExecHeight = r.execHeight(b.Height)
-	result, ok := r.ledger.Result(h.ExecHeight)
-	if parent, known := r.headerOf(b.Parent); !ok || known && h.ExecHeight < parent.ExecHeight {
-		return h, false, nil
+	var result Result
+	if h.ExecHeight, result, ok = r.resultFor(b); !ok {
+		return h, false
 	}
 	h.ExecStateRoot, h.ExecReceiptsRoot = result.StateRoot, result.ReceiptsChain
 	next, err := r.closingSet(h.Height, h.TimeMs, h.ExecHeight)
 	if err != nil {
-		return h, false, fmt.Errorf("electing the next validators after block %d: %w", h.ExecHeight, err)
+		return h, false // the state that elects is below the base of our ledger: block sync goes past it
 	}
 	if next != nil {
 		h.Flags, h.NextValidatorSet = quorum.FlagClosing, next.Hash()
 	}
-	return h, true, nil
+	return h, true
+}
+
+// maxOlderResults bounds how far below the usual height resultFor looks.
+const maxOlderResults = 64
+
+// resultFor finds the highest result that our block may carry, not below its parent's. Usually it is that of execHeight.
+// A ledger that was restored from a snapshot may not know that one: just below its base it has only the results that
+// headers carried. If all nodes begin at one snapshot nobody has it, and the chain goes on with an older one.
+func (r *Replica) resultFor(b *consensus.BuildRequest) (quorum.Height, Result, bool) {
+	top := r.execHeight(b.Height)
+	low := top
+	if parent, known := r.headerOf(b.Parent); known {
+		low = parent.ExecHeight
+	}
+	for h, tries := top, 0; h >= low && tries < maxOlderResults; h, tries = h-1, tries+1 {
+		if result, ok := r.ledger.Result(h); ok {
+			return h, result, true
+		}
+		if h == 0 {
+			break
+		}
+	}
+	return 0, Result{}, false
 }
 
 // execHeight is the height whose result our header of a height carries: ExecDelay below it, or the last one

@@ -4,6 +4,7 @@ import (
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/ledger/snapshot"
 	"waybill/node/signer"
 	blocksync "waybill/node/sync"
 	"waybill/p2p"
@@ -116,6 +117,10 @@ type Config struct {
 	// Recover, when set, makes the replica watch instead of voting until the network is beyond everything that Key may
 	// have signed; then it is called, once, and what it returns signs from there on. See recovery.
 	Recover func(signer.Mark) (signer.Signer, error)
+
+	// Checkpoint is what the operator knows of the history: the epoch that begins after this block. A history without it
+	// stops the replica, whoever shows it. Nil: none.
+	Checkpoint *snapshot.Checkpoint
 
 	// Checker answers for signatures in the simulator; nil on real nodes. See quorum.Domain.
 	Checker quorum.Checker

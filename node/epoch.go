@@ -1,12 +1,14 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/ledger/snapshot"
 	"waybill/p2p"
 )
 
@@ -113,6 +115,22 @@ func (r *Replica) closingDue() bool {
 	return err == nil && next.Hash() != r.epoch.Domain.Set.Hash()
 }
 
+// ErrCheckpoint says that the history at hand is not the one that the operator's checkpoint is of.
+var ErrCheckpoint = errors.New("another history than the checkpoint's")
+
+// contradicts holds the block before an epoch against the operator's checkpoint.
+func (r *Replica) contradicts(begins quorum.Epoch, anchor quorum.Header) error {
+	return contradicts(r.cfg.Checkpoint, begins, anchor)
+}
+
+func contradicts(at *snapshot.Checkpoint, begins quorum.Epoch, anchor quorum.Header) error {
+	if at == nil || at.Epoch != begins || at.Anchor == anchor.Hash() {
+		return nil
+	}
+	return fmt.Errorf("%w: epoch %d begins after block %s, the checkpoint says %s; if the checkpoint is right, remove the data folder and choose other peers",
+		ErrCheckpoint, begins, anchor.Hash(), at.Anchor)
+}
+
 // enterNext begins the epoch after the one whose closing block the ledger holds now.
 func (r *Replica) enterNext() error {
 	info, err := r.ledger.Epoch()
@@ -174,21 +192,43 @@ const (
 	maxLaterBytes   = 8 << 20
 )
 
+// keepForLater keeps a message of the next epoch within these bounds. At the limit of all together the newest of whoever
+// takes most gives way, so that nobody can fill the place of the others.
 func (r *Replica) keepForLater(in *Inbound) {
-	if in.later == nil || r.epoch.index(in.From) < 0 || len(r.later) >= maxLater {
+	if in.later == nil || r.epoch.index(in.From) < 0 {
 		return
 	}
-	size, own := len(in.later), 0
+	own := 0
 	for _, l := range r.later {
-		size += len(l.later)
 		if l.From == in.From {
 			own++
 		}
 	}
-	if size <= maxLaterBytes && own < maxLaterPerPeer {
-		r.later = append(r.later, in)
+	if own >= maxLaterPerPeer {
+		return
+	}
+	r.later = append(r.later, in)
+	for {
+		total, of := 0, map[p2p.PeerID]int{}
+		for _, l := range r.later {
+			total += len(l.later)
+			of[l.From] += laterCost + len(l.later)
+		}
+		if total <= maxLaterBytes && len(r.later) <= maxLater {
+			return
+		}
+		last := 0
+		for i, l := range r.later {
+			if of[l.From] >= of[r.later[last].From] {
+				last = i
+			}
+		}
+		r.later = slices.Delete(r.later, last, last+1)
 	}
 }
+
+// laterCost is what a kept message counts for besides its length: a small one takes up a place, too.
+const laterCost = maxLaterBytes / maxLater
 
 // replay takes in what came before its epoch began here.
 func (r *Replica) replay() {

@@ -99,6 +99,8 @@ type labNode struct {
 
 	data, dataSynced   map[string][]byte
 	chain              []labBlock // by height
+	base               quorum.Height
+	carried            map[quorum.Height]bool // results below base that headers of a snapshot carried
 	chainSynced        int
 	syncs              int
 	slots, slotsSynced [2][]byte
@@ -395,18 +397,21 @@ func (n *labNode) epochAt(h quorum.Height) EpochInfo {
 func (n *labNode) Epoch() (EpochInfo, error) { return n.epochAt(quorum.Height(len(n.chain) - 1)), nil }
 
 func (n *labNode) NextSet(after quorum.Height) (*quorum.Set, error) {
+	if after < n.base {
+		return nil, fmt.Errorf("the state after block %d is not here", after)
+	}
 	return quorum.LimitChange(n.epochAt(after).Set, n.wanted(after)), nil
 }
 
 func (n *labNode) Result(h quorum.Height) (Result, bool) {
-	if int(h) >= len(n.chain) {
+	if int(h) >= len(n.chain) || h < n.base && !n.carried[h] {
 		return Result{}, false
 	}
 	return Result{StateRoot: n.chain[h].Hash}, true
 }
 
 func (n *labNode) Blocks(from quorum.Height, most int) (out []blocksync.Block, _ error) {
-	for h := int(from); h > 0 && h < len(n.chain) && len(out) < most; h++ {
+	for h := int(from); h > int(n.base) && h < len(n.chain) && len(out) < most; h++ {
 		b := blocksync.Block{Header: n.chain[h].Header, Payload: n.chain[h].Payload, Next: n.chain[h].Next}
 		if n.chain[h].own {
 			b.Certificate = n.chain[h].Certificate

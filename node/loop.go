@@ -160,21 +160,33 @@ func (l *loop) verify(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case m := <-l.raw:
-			l.take(ctx, m)
-			l.room.Release(int64(len(m.msg)))
-			<-m.turn
+			if in := l.take(m); in != nil {
+				l.post(ctx, func(r *Replica) error {
+					defer l.dealtWith(m)
+					return r.Receive(in)
+				})
+			} else {
+				l.dealtWith(m)
+			}
 		}
 	}
 }
 
-// take verifies one message. A validator's bad one is dropped and no more: nobody, and no new version of the
+// dealtWith gives back the room that a message took: only then does its sender's next one count, so that a slow replica
+// never has more than rawBytes waiting, nor more than rawPerPeer messages of one peer.
+func (l *loop) dealtWith(m rawMessage) {
+	l.room.Release(int64(len(m.msg)))
+	<-m.turn
+}
+
+// take verifies one message and returns what is the replica's business, nil if it is none. A validator's bad one is dropped and no more: nobody, and no new version of the
 // software, may part validators by making them disagree about what is well formed. Any other peer is turned away.
-func (l *loop) take(ctx context.Context, m rawMessage) {
+func (l *loop) take(m rawMessage) *Inbound {
 	members := l.n.members.Load()
 	votes := members.votes(m.from)
 	if !votes && forValidators(messageKind(m.msg[0])) {
 		l.n.metrics.dropped.Inc()
-		return
+		return nil
 	}
 	in, err := members.epoch.Verify(m.from, m.msg)
 	switch {
@@ -190,8 +202,9 @@ func (l *loop) take(ctx context.Context, m rawMessage) {
 	case in.state != nil:
 		l.n.serveState(m.from, in.state)
 	default:
-		l.post(ctx, func(r *Replica) error { return r.Receive(in) })
+		return in
 	}
+	return nil
 }
 
 // Message implements p2p.Handler. Waiting here pushes back on the peer.

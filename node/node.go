@@ -55,6 +55,7 @@ type Node struct {
 	executor   *executor
 	taker      *snapshot.Taker
 	states     *stateServer
+	watchdog   *watchdog
 	snapshot   atomic.Pointer[Snapshot] // of the replica, after its last step
 
 	closing sync.Once
@@ -95,7 +96,39 @@ func (n *Node) openLedger() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.checkHistory(); err != nil {
+		return err
+	}
 	return n.setEpoch(NewEpoch(n.store.Genesis(), n.validatorKey(), nil, info))
+}
+
+// checkHistory holds the ledger against the operator's checkpoint. Without one, old keys, whose owners have long taken
+// their money back, could show a node that was away for long another history.
+func (n *Node) checkHistory() error {
+	at, err := ParseCheckpoint(n.settings.Checkpoint)
+	if err != nil {
+		return err
+	}
+	tip, err := n.store.Header(n.store.Tip().Height)
+	if err != nil {
+		return err
+	}
+	period := time.Duration(n.genesis.Params.TrustingMs()) * time.Millisecond
+	if old := time.Since(time.UnixMilli(tip.TimeMs)); at == nil && period > 0 && old > period && n.store.Tip().Height == 0 {
+		n.log.Warn("this ledger begins longer ago than validators must stay bonded: whether the peers show the right history cannot be told without a checkpoint",
+			"age", old.Round(time.Hour), "period", period)
+	}
+	if at == nil {
+		return nil
+	}
+	began, err := n.store.Epoch(at.Epoch)
+	if store.IsNotFound(err) {
+		return nil // it is held against it when it begins
+	}
+	if err != nil {
+		return err
+	}
+	return contradicts(at, at.Epoch, began.Anchor)
 }
 
 func (n *Node) chain() chain { return chain{n.store, n.genesis.Params.ExecDelay} }
@@ -201,8 +234,12 @@ func (n *Node) openReplica() (err error) {
 		ExecDelay: params.ExecDelay, MaxBlockBytes: min(int(params.MaxBlockBytes), maxInlinePayload), Params: params.Hash(),
 		EpochLength: params.EpochLength, EpochMs: params.EpochMs,
 	}
+	n.watchdog = newWatchdog(cfg.Timing.Max)
 	if n.keys.Validator != nil && n.settings.RecoverSigner {
 		cfg.Recover = n.recoverSigner
+	}
+	if cfg.Checkpoint, err = ParseCheckpoint(n.settings.Checkpoint); err != nil {
+		return err
 	}
 	replica, err := NewReplica(cfg, n.loop, n.chain(), n.pool, journal.OnPebble(n.store), n.signer)
 	if err != nil {
@@ -270,7 +307,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}{
 		{"engine", n.loop.run}, {"executor", n.executor.run}, {"checker", n.executor.check},
 		{"relay", n.relay.run}, {"index", n.index.Run}, {"peers", n.net.Run}, {"storage", n.watchStore},
-		{"snapshots", n.takeSnapshots},
+		{"snapshots", n.takeSnapshots}, {"watchdog", n.watch},
 	}
 	if n.server != nil {
 		parts = append(parts, struct {

@@ -16,6 +16,7 @@ const (
 	allowanceBytes   = 32 << 20 // at once …
 	allowancePerMs   = 16 << 10 // … and after that; all who do not vote share four times as much
 	allowanceAnswer  = 4 << 10  // of any answer, besides its length
+	allowanceBlock   = 4 << 10  // of every block read for an answer, sent or not: reading is what a small one costs
 	allowanceSharers = 4
 	maxAllowances    = 1024 // peers whose allowance is remembered; at the limit all are forgotten
 )
@@ -192,7 +193,7 @@ func (r *Replica) serveBlocks(in *Inbound) {
 			return
 		}
 		answer = append(answer, blocksync.EncodeBlocks(blocksync.TrimAnswer(blocks))...)
-		spend(len(answer))
+		spend(len(answer) + len(blocks)*allowanceBlock)
 	} else {
 		answer = append(answer, blocksync.EncodeBlocks(nil)...)
 	}
@@ -259,6 +260,12 @@ func (r *Replica) receiveBlocks(in *Inbound) {
 		r.pumpSync()
 		return
 	}
+	last := blocks[len(blocks)-1].Header
+	if last.IsClosing() { // before it is in the ledger for good
+		if r.halted = r.contradicts(last.Epoch+1, last); r.halted != nil {
+			return
+		}
+	}
 	if err := r.journal.Keep([]quorum.VerifiedCertificate{cert}); err != nil {
 		r.halted = err
 		return
@@ -271,7 +278,6 @@ func (r *Replica) receiveBlocks(in *Inbound) {
 		r.closedBySync = r.closingAt > 0
 		r.candidates.setFinal(b.Header, final.Hash)
 	}
-	last := blocks[len(blocks)-1].Header
 	r.push(consensus.Synced{Tip: consensus.Tip{Header: last, Certificate: cert, EmptyTail: emptyTail(blocks, r.cfg.ExecDelay)}})
 	r.noteWork()
 	r.pumpSync()

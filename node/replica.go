@@ -88,6 +88,9 @@ func NewReplica(cfg Config, env Env, ledger Ledger, pool Pool, disk journal.Disk
 
 // enter begins to work in an epoch, from what disk and ledger hold of it.
 func (r *Replica) enter(info EpochInfo) error {
+	if err := r.contradicts(info.Number, info.Anchor); err != nil {
+		return err
+	}
 	e := NewEpoch(r.cfg.Genesis, r.cfg.Key, r.cfg.Checker, info)
 	j, found, err := journal.Open(r.disk, journal.Config{
 		Domain: e.Domain, Slate: e.Slate, Anchor: e.Anchor, Epoch: e.Number, Self: e.Self, Signer: r.signer,

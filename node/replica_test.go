@@ -271,7 +271,7 @@ func TestAllowances(t *testing.T) {
 		}
 		return n
 	}
-	want := allowanceBytes/(full+allowanceAnswer) + 1
+	want := allowanceBytes/(full+allowanceAnswer+allowanceBlock) + 1
 	if n := served("p0"); n != want {
 		t.Errorf("%d answers, want %d", n, want)
 	}
@@ -282,7 +282,7 @@ func TestAllowances(t *testing.T) {
 		t.Error("another peer pays for it")
 	}
 	b.now += 1_000
-	if n := served("p0"); n < allowancePerMs*1_000/(full+allowanceAnswer) || n >= want {
+	if n := served("p0"); n < allowancePerMs*1_000/(full+allowanceAnswer+allowanceBlock) || n >= want {
 		t.Errorf("%d answers after a second", n)
 	}
 	strangers := 0

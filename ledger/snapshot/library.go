@@ -36,8 +36,12 @@ type Library struct {
 	Target uint32
 
 	mu    sync.Mutex
-	cache *Stored // the one opened last
+	cache []*Stored // opened lately, the last one first
 }
+
+// maxCached is how many opened snapshots are remembered: all that a node keeps, and the one that it makes. Decoding a
+// manifest takes tens of milliseconds, and any peer may ask for another one each time.
+const maxCached = 3
 
 // OpenLibrary uses a folder, making it if need be, and removes what a crash left half-made.
 func OpenLibrary(fs vfs.FS, dir string) (*Library, error) {
@@ -106,8 +110,8 @@ type Stored struct {
 func (l *Library) Open(info Info) (*Stored, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cache != nil && l.cache.name == info.Name {
-		return l.cache, nil
+	if i := l.cached(info.Name); i >= 0 {
+		return l.cache[i], nil
 	}
 	s := &Stored{lib: l, name: info.Name}
 	raw, err := l.read(info.Name, manifestFile, MaxManifestBytes)
@@ -139,8 +143,13 @@ func (l *Library) Open(info Info) (*Stored, error) {
 		s.offsets = append(s.offsets, at)
 		at += uint64(s.Manifest.Chunks[i].Bytes)
 	}
-	l.cache = s
+	l.cache = append([]*Stored{s}, l.cache[:min(len(l.cache), maxCached-1)]...)
 	return s, nil
+}
+
+// cached is the place of an opened snapshot, -1 for none; the caller holds the lock.
+func (l *Library) cached(name string) int {
+	return slices.IndexFunc(l.cache, func(s *Stored) bool { return s.name == name })
 }
 
 // Find returns the snapshot whose manifest has a hash. Errors: ErrNotFound.
@@ -229,8 +238,8 @@ func (l *Library) Create(ctx context.Context, src Source, headers []quorum.Heade
 // Remove deletes a snapshot.
 func (l *Library) Remove(info Info) error {
 	l.mu.Lock()
-	if l.cache != nil && l.cache.name == info.Name {
-		l.cache = nil
+	if i := l.cached(info.Name); i >= 0 {
+		l.cache = slices.Delete(l.cache, i, i+1)
 	}
 	l.mu.Unlock()
 	// Under a temporary name first: a crash half-way leaves nothing that looks whole.

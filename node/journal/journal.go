@@ -20,6 +20,7 @@ const (
 	recordBlock    = 'b' // block we notarized; detail: hash:32
 	recordCert     = 'c' // certificate; detail: kind:1
 	recordNothing  = 'n' // never there
+	recordBegun    = 'o' // epoch and view 0: a signer was held against this journal; what it signed since is here
 )
 
 // ErrKind classifies what the journal refuses, for errors.Is.

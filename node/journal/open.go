@@ -110,8 +110,18 @@ func (j *Journal) meetSigner(rec *Recovered) error {
 	for _, v := range rec.Votes[max(0, len(rec.Votes)-signer.MaxRecent):] {
 		j.known.Votes = append(j.known.Votes, signer.SignedVote{ValidatorSet: j.set, Vote: v.Vote()})
 	}
-	err := j.reconcile()
-	if errors.Is(err, signer.ErrUnavailable) {
+	j.known.New = true
+	err := j.disk.Scan([]byte{prefix, recordBegun}, func(key, value []byte) error {
+		if begun := j.begun(); !bytes.Equal(key, begun.Key) || !bytes.Equal(value, begun.Value) {
+			return refuse(ErrDamaged, "a record with the key %x", key)
+		}
+		j.known.New = false
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err = j.reconcile(); errors.Is(err, signer.ErrUnavailable) {
 		return nil
 	}
 	return err
@@ -132,6 +142,11 @@ func (j *Journal) reconcile() error {
 	if err := j.cfg.Signer.Reconcile(j.known); err != nil {
 		return err
 	}
+	if j.known.New { // before anything is signed
+		if err := j.disk.Write([]Op{j.begun()}, true); err != nil {
+			return err
+		}
+	}
 	if s.Raised.Epoch == j.cfg.Epoch {
 		if raised := (consensus.Watermark{View: s.Raised.View, Step: consensus.Step(s.Raised.Step)}); j.mark.Less(raised) {
 			j.mark = raised
@@ -142,6 +157,11 @@ func (j *Journal) reconcile() error {
 	}
 	j.reconciled, j.known = true, signer.Known{}
 	return nil
+}
+
+// begun is the record that a signer was held against this journal.
+func (j *Journal) begun() Op {
+	return Op{Key: append([]byte{prefix, recordBegun}, make([]byte, 16)...), Value: j.cfg.Domain.Genesis[:]}
 }
 
 func (j *Journal) loadVotes(rec *Recovered) error {

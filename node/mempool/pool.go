@@ -42,12 +42,13 @@ func (k Kind) Error() string { return string(k) }
 // transactions with lower tips, the lowest first and of equal ones the youngest; if those do not make room
 // enough, nothing is dropped and the newcomer is refused. At the limit per author the newcomer is refused.
 //
-// Invariant: byID, worst and byAuthor hold the same transactions, and bytes is their size.
+// Invariant: byID, worst, byAuthor and accused hold the same transactions, and bytes is their size.
 type Pool struct {
 	limits   Limits
 	byID     map[crypto.Hash]*entry
 	worst    worstFirst
 	byAuthor map[crypto.Address]int
+	accused  map[crypto.PublicKey]int // proofs of offences, by the key that signed
 	bytes    int
 	arrivals uint64
 }
@@ -86,7 +87,7 @@ func (w *worstFirst) Pop() any {
 
 // New makes an empty pool.
 func New(l Limits) *Pool {
-	return &Pool{limits: l, byID: map[crypto.Hash]*entry{}, byAuthor: map[crypto.Address]int{}}
+	return &Pool{limits: l, byID: map[crypto.Hash]*entry{}, byAuthor: map[crypto.Address]int{}, accused: map[crypto.PublicKey]int{}}
 }
 
 // Len is the number of transactions held.
@@ -112,8 +113,8 @@ func (p *Pool) Add(v ledger.VerifiedTransaction) error {
 	if p.byID[tx.ID()] != nil {
 		return ErrKnown
 	}
-	if tx.IsEvidence() && p.byAuthor[tx.Body.Author] >= maxEvidence {
-		return fmt.Errorf("%w: %d proofs of offences wait", ErrAuthorLimit, maxEvidence)
+	if key, ok := accusedBy(tx); ok && (p.accused[key] >= maxProofsOfOne || p.byAuthor[tx.Body.Author] >= maxEvidence) {
+		return fmt.Errorf("%w: %d proofs of offences wait, %d of them against %s", ErrAuthorLimit, p.byAuthor[tx.Body.Author], p.accused[key], key)
 	}
 	if p.byAuthor[tx.Body.Author] >= p.limits.PerAuthor {
 		return fmt.Errorf("%w: %s has %d; wait until some are in a block", ErrAuthorLimit, tx.Body.Author, p.limits.PerAuthor)
@@ -152,6 +153,9 @@ func (p *Pool) hold(e *entry) {
 	p.byID[e.tx.ID()] = e
 	heap.Push(&p.worst, e)
 	p.byAuthor[e.tx.Body.Author]++
+	if key, ok := accusedBy(e.tx); ok {
+		p.accused[key]++
+	}
 	p.bytes += e.tx.Size()
 }
 
@@ -163,9 +167,20 @@ func before(a, b *entry) bool {
 	return a.arrival < b.arrival
 }
 
-// maxEvidence bounds the proofs of offences that wait. They cost no fee, and an offender could make them without end; of
-// one offender the first counts.
-const maxEvidence = 64
+// Bounds of the proofs of offences that wait. They cost no fee, and an offender could make them without end; of one
+// offender the first counts, so that many against one must not keep out those against others.
+const (
+	maxEvidence    = quorum.MaxValidators
+	maxProofsOfOne = 2 // the first may be too old when its block comes
+)
+
+// accusedBy is the key that a proof of an offence accuses; false for any other transaction.
+func accusedBy(tx *ledger.Transaction) (crypto.PublicKey, bool) {
+	if p, ok := tx.Payload().(*ledger.SubmitEvidence); ok {
+		return p.Validator, true
+	}
+	return crypto.PublicKey{}, false
+}
 
 // priority is the tip, and more than any tip for proof of an offence: nobody may buy it out of the next block.
 func priority(tx *ledger.Transaction) uint64 {
@@ -186,6 +201,11 @@ func (p *Pool) remove(id crypto.Hash) {
 	author := e.tx.Body.Author
 	if p.byAuthor[author]--; p.byAuthor[author] == 0 {
 		delete(p.byAuthor, author)
+	}
+	if key, ok := accusedBy(e.tx); ok {
+		if p.accused[key]--; p.accused[key] == 0 {
+			delete(p.accused, key)
+		}
 	}
 }
 

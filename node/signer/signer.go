@@ -135,6 +135,7 @@ type Known struct {
 	Mark     Mark         // of the last vote in the journal, of whatever epoch
 	Proposed Slot
 	Votes    []SignedVote // the last ones, ascending; of them MaxRecent are used
+	New      bool         // the journal was made just now: it never stood beside a signer
 }
 
 // Signer signs for one validator key. Errors of Sign and State mean that nothing was signed; of kind ErrUnavailable: it
@@ -162,6 +163,11 @@ func (s *State) check(k Known, ready bool) (raise bool, err error) {
 	if s.Ceiling.Less(k.Mark) || s.ProposedCeiling.Less(k.Proposed) {
 		return false, refuse(ErrOldSigner, "the journal's last vote is %s (proposal %s), the signer's file ends at %s (proposal %s): it is an old copy. "+
 			"Put the newest copy back; if it is lost, remove the old one and %s", k.Mark, k.Proposed, s.Ceiling, s.ProposedCeiling, recoverAdvice)
+	}
+	if k.New && !ready && (Mark{}).Less(s.Mark) {
+		// What the file lost with the power only the journal knew.
+		return false, refuse(ErrOldJournal, "the signer was not closed in order, and the journal beside it is new, so nobody knows what was signed between %s and %s. "+
+			"Put the data folder back; if it is lost, %s", s.Mark, s.Ceiling, recoverAdvice)
 	}
 	begin := Mark{Epoch: k.Epoch}
 	if covered := later(later(k.Mark, s.Raised), begin); covered.Less(s.Since) {

@@ -22,6 +22,7 @@ const (
 	maxAsked       = 8       // requests that are out at a time, one per peer
 	maxFollowers   = 2       // … of which ask for hand-overs
 	maxWaiting     = 16      // different snapshots that may wait for their validators to be known
+	maxOffers      = 16      // different certified snapshots that are remembered as offered: false lengths make many of one state
 	maxOfferErrors = 3       // answers of a kind no honest peer gives, after which a peer is asked no more
 	minRate        = 8 << 10 // bytes per second; a slower answer is taken, but its sender is set aside like one that failed
 	slowMs         = 1_000   // answers quicker than this are never slow

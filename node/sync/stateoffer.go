@@ -65,11 +65,37 @@ func (f *StateFetcher) certify(p *statePeer, c *claim, nowMs int64) error {
 		if len(f.offers) == 0 {
 			f.offered = nowMs
 		}
+		if !f.roomForOffer(p) {
+			return nil
+		}
 		o = &offer{hash: c.hash, certified: certified}
 		f.offers[c.hash] = o
 	}
 	p.offer = o
 	return nil
+}
+
+// roomForOffer finds room for another offer: a validator's takes the place of one that only strangers make.
+func (f *StateFetcher) roomForOffer(by *statePeer) bool {
+	if f.prune(); len(f.offers) < maxOffers {
+		return true
+	}
+	var worst *offer
+	for _, o := range f.offers {
+		if validators, _ := f.support(o); by.validator && validators == 0 && o != f.chosen && (worst == nil || f.better(worst, o)) {
+			worst = o
+		}
+	}
+	if worst == nil {
+		return false
+	}
+	delete(f.offers, worst.hash)
+	for _, p := range f.peers {
+		if p.offer == worst {
+			p.offer = nil
+		}
+	}
+	return true
 }
 
 // takeOffer judges an offer: cheaply first, then by its certificate, if that can be done yet.

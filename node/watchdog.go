@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"waybill/api"
+	"waybill/consensus"
+	"waybill/consensus/quorum"
+)
+
+// standing is where a node is; while there is work some of it moves.
+type standing struct {
+	epoch           quorum.Epoch
+	view            quorum.View
+	final, executed quorum.Height
+}
+
+// watchdog notices that there is work and nothing moves: neither view nor height. The cause may be a network without a
+// quorum, which is not this node's fault, or a goroutine that hangs, which nothing else would ever tell. It asks no part
+// of the node that could hang with it.
+type watchdog struct {
+	limit time.Duration
+	stuck atomic.Pointer[string] // why the node is not ready; nil while it moves
+
+	// Owned by one goroutine.
+	last  standing
+	since time.Time // when last began, or work did
+	seen  time.Time // the last observation
+}
+
+const (
+	watchdogLeast = 30 * time.Second
+	watchdogEvery = time.Second
+	maxDump       = 1 << 20 // bytes of goroutine stacks
+)
+
+// newWatchdog allows for ten of the longest timeouts of a view.
+func newWatchdog(longest consensus.Duration) *watchdog {
+	return &watchdog{limit: max(watchdogLeast, 10*time.Duration(longest)*time.Millisecond)}
+}
+
+// observe notes where the node is. It returns true once each time that it begins to be stuck.
+func (w *watchdog) observe(now time.Time, at standing, work bool) bool {
+	asleep := now.Sub(w.seen) > w.limit/2 // the machine was: nobody could have moved
+	w.seen = now
+	if !work || at != w.last || asleep {
+		w.last, w.since = at, now
+		w.stuck.Store(nil)
+		return false
+	}
+	idle := now.Sub(w.since)
+	if idle < w.limit {
+		return false
+	}
+	why := fmt.Sprintf("there is work, and for %s nothing moved: epoch %d, view %d, final %d, executed %d",
+		idle.Round(time.Second), at.epoch, at.view, at.final, at.executed)
+	return w.stuck.Swap(&why) == nil
+}
+
+// check is the watchdog's part of the node's health. It keeps the node from being ready, and is not vital: an outage of
+// the network would have every node restarted.
+func (w *watchdog) check() api.Check {
+	if why := w.stuck.Load(); why != nil {
+		return api.Check{Name: "progress", Detail: *why}
+	}
+	return api.Check{Name: "progress", OK: true, Detail: "the engine moves, or there is nothing to do"}
+}
+
+// watch runs the watchdog.
+func (n *Node) watch(ctx context.Context) error {
+	ticker := time.NewTicker(watchdogEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ticker.C:
+			snap, tip := n.snapshot.Load(), n.store.Tip().Height
+			at := standing{snap.Consensus.Epoch, snap.Consensus.View, snap.Final.Height, tip}
+			work := snap.Consensus.Active || n.pool.Pending() || snap.Final.Height > tip || snap.BestKnown > tip
+			if !n.watchdog.observe(now, at, work) {
+				continue
+			}
+			stacks := make([]byte, maxDump)
+			stacks = stacks[:runtime.Stack(stacks, true)]
+			n.log.Error("the node does not get on", "why", *n.watchdog.stuck.Load(), "connected", fmt.Sprint(n.net.Stats().Peers), "goroutines", string(stacks))
+		}
+	}
+}
