@@ -7,8 +7,9 @@ import (
 	"waybill/crypto"
 )
 
-// Bounds of stake. Together they bound what a punishment has to go through. Nobody can use them up for somebody else: an
-// account occupies its own place with a validator as long as it has money there, at least MinBond while bonded.
+// Bounds of stake. Together they bound what a punishment has to go through. An account occupies its own place with a
+// validator as long as it has money there, at least MinBond while bonded. Only the list of candidates is shared: whoever
+// bonds maxRegisteredValidators times MinBond fills it.
 const (
 	maxUnbonds              = 64   // of one account under way
 	maxUnbondsPerValidator  = 8    // of one account from one validator under way; those of one epoch are one
