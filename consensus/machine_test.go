@@ -347,6 +347,28 @@ func TestPatience(t *testing.T) {
 }
 
 // TestRecoveryTakesTheHighest feeds journals in bad order and checks watermark and view.
+// TestOneVerificationPerView: whatever a leader sends for its view, and however often, one block of it is judged (mistake 14).
+func TestOneVerificationPerView(t *testing.T) {
+	w := equalWorld()
+	h := quorum.Header{View: 1, Height: 1, Parent: w.anchor.Hash, TimeMs: int64(epochOfStory)}
+	leader := w.term(0).slate.Leader(1)
+	m := newMachine(t, w, (leader+1)%4, Recovered{})
+	asked := 0
+	for i := range 12 {
+		p := w.proposal(h, quorum.Justification{}, [][]byte{{byte(i % 4)}})
+		for _, v := range m.Step(epochOfStory, ProposalArrived{Proposal: p}).Validate {
+			asked++
+			if i > 0 {
+				t.Errorf("a verdict on %v is asked for by proposal %d of the view", v.Hash, i)
+			}
+			m.Step(epochOfStory, BlockValid{View: 1, Hash: v.Hash})
+		}
+	}
+	if asked != 1 {
+		t.Errorf("%d blocks of one view were judged", asked)
+	}
+}
+
 func TestRecoveryTakesTheHighest(t *testing.T) {
 	w := equalWorld()
 	nullify := func(v quorum.View) quorum.VerifiedVote {
@@ -367,6 +389,11 @@ func TestRecoveryTakesTheHighest(t *testing.T) {
 	rec.Signed = Watermark{30, StepNotarize}
 	if m = newMachine(t, w, 0, rec); m.view != 30 || m.signed != rec.Signed {
 		t.Errorf("view %d, watermark %v with a signer at 30", m.view, m.signed)
+	}
+	chain := w.chain(4)
+	own := Recovered{OwnProposals: []quorum.VerifiedProposal{chain[3], chain[1], chain[2]}}
+	if last := newMachine(t, w, 0, own); last.view != 4 {
+		t.Errorf("view %d with an own proposal of view 4 among those found", last.view)
 	}
 	if out := m.Step(epochOfStory, WorkChanged{Pending: true}); len(out.Timers) == 0 {
 		t.Error("no timers after recovery")

@@ -95,7 +95,7 @@ func TestNobodyFillsThePlaceOfOthers(t *testing.T) {
 	peers := slices.DeleteFunc(slices.Clone(b.Peers), func(p p2p.PeerID) bool { return p == b.Peers[benchSelf] })
 	greedy, modest := peers[0], peers[1:]
 	for range 3 * maxLaterPerPeer {
-		send(greedy, 3<<20)
+		send(greedy, maxLaterBytes/maxLaterPerPeer-60) // as many as one may have fill all the room
 	}
 	for range maxLaterPerPeer {
 		for _, p := range modest {

@@ -252,6 +252,7 @@ func (b *backend) Checks() []api.Check {
 		{Name: "storage", Vital: true, OK: b.n.store.Err() == nil, Detail: fmt.Sprintf("height %d", s.Height)},
 		{Name: "engine", Vital: true, OK: s.Halted == "", Detail: fmt.Sprintf("view %d %s", s.View, s.Halted)},
 		b.n.watchdog.check(),
+		b.n.signerCheck(),
 		{Name: "sync", OK: s.BestKnown <= s.Height+readyLag, Detail: fmt.Sprintf("block %d of %d, block time %s", s.Height, s.BestKnown, time.UnixMilli(s.BlockTimeMs).UTC().Format(time.RFC3339))},
 		{Name: "index", OK: s.Indexed+readyLag >= s.Height, Detail: fmt.Sprintf("block %d of %d", s.Indexed, s.Height)},
 		{Name: "peers", OK: power >= set.Quorum(), Detail: fmt.Sprintf("connected to validators with %d of %d stake, %d are needed", power, set.Total(), set.Quorum())},

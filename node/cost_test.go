@@ -35,8 +35,8 @@ type costNet struct {
 	anchor quorum.Header
 
 	proposedAt map[quorum.Height]consensus.Time // when the leader sent the block
-	messages   int // votes and proposals
-	others     int // statuses that go out by the clock, and answers to them
+	messages   int                              // votes and proposals
+	others     int                              // statuses that go out by the clock, and answers to them
 	bytes      int
 	failed     error
 }

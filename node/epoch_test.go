@@ -294,8 +294,14 @@ func TestAwaySigner(t *testing.T) {
 	l.nodes[1].unreachable = true
 	l.run("three epochs on", 200_000, func() bool { return l.epoch() >= 4 })
 	away := l.signedIn(1)
+	if s := l.nodes[1].replica.Snapshot(); !s.SignerAway || s.Recovering {
+		t.Error("a validator whose signer is away does not say so")
+	}
 	l.nodes[1].unreachable = false
 	l.run("epoch 8", 200_000, func() bool { return l.epoch() >= 8 })
+	if l.nodes[1].replica.Snapshot().SignerAway {
+		t.Error("a validator whose signer is back says that it is away")
+	}
 	l.sound()
 	if slices.Contains(away, 2) || slices.Contains(away, 3) {
 		t.Errorf("it signed in %v without a signer", away)
@@ -318,6 +324,9 @@ func TestRecoverSigner(t *testing.T) {
 			n.data, n.chain, n.slots, n.recover = map[string][]byte{}, n.chain[:1:1], [2][]byte{}, true
 			crashed := l.now
 			n.start(n.mac())
+			if !n.replica.Snapshot().Recovering {
+				t.Error("a validator that recovers does not say so")
+			}
 			key := n.key.Public()
 			l.run("a vote after the recovery", 200_000, func() bool { return n.slots[0] != nil })
 			if l.now < crashed+3_000 {

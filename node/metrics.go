@@ -55,6 +55,12 @@ func (m *metrics) gauges(n *Node) {
 	gauge("waybill_consensus_epoch_number", "Epoch of the engine.", func() float64 { return float64(n.members.Load().epoch.Number) })
 	gauge("waybill_consensus_view_number", "View of the engine.", func() float64 { return float64(n.snapshot.Load().Consensus.View) })
 	gauge("waybill_consensus_timeout_seconds", "Bound on one hop that the engine works with.", func() float64 { return float64(n.snapshot.Load().Consensus.Timeout) / 1000 })
+	gauge("waybill_signer_away", "1 while the signer does not answer, so that this validator does not vote.", func() float64 {
+		if n.snapshot.Load().SignerAway {
+			return 1
+		}
+		return 0
+	})
 	gauge("waybill_sync_best_blocks", "Highest height known to be final on the network.", func() float64 { return float64(n.snapshot.Load().BestKnown) })
 	gauge("waybill_mempool_transactions", "Transactions waiting.", func() float64 { t, _ := n.pool.size(); return float64(t) })
 	gauge("waybill_mempool_bytes", "Bytes of transactions waiting.", func() float64 { _, b := n.pool.size(); return float64(b) })

@@ -56,6 +56,8 @@ type Node struct {
 	taker      *snapshot.Taker
 	states     *stateServer
 	watchdog   *watchdog
+	signerAway bool // what tellVoting told last; owned by the watchdog's goroutine
+	recovering bool
 	snapshot   atomic.Pointer[Snapshot] // of the replica, after its last step
 
 	closing sync.Once

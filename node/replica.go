@@ -196,6 +196,7 @@ func (r *Replica) Snapshot() Snapshot {
 	return Snapshot{
 		Consensus: r.machine.Snapshot(), Final: r.final, Executed: r.executed,
 		Candidates: r.candidates.len(), BestKnown: r.bestKnown(), Syncing: r.fetcher.Busy(),
+		SignerAway: r.journal.Away() || len(r.unsigned) > 0, Recovering: r.recovery != nil,
 	}
 }
 
@@ -207,6 +208,8 @@ type Snapshot struct {
 	Candidates int           // blocks held that are not final
 	BestKnown  quorum.Height // what is certainly final somewhere: no liar makes it too high
 	Syncing    bool          // a request for blocks is out
+	SignerAway bool          // the signer does not answer: this validator does not vote
+	Recovering bool          // --recover-signer watches and does not vote yet
 }
 
 func (r *Replica) push(in consensus.Input) { r.inputs = append(r.inputs, in) }

@@ -70,6 +70,37 @@ func (w *watchdog) check() api.Check {
 	return api.Check{Name: "progress", OK: true, Detail: "the engine moves, or there is nothing to do"}
 }
 
+// tellVoting logs when this validator ceases to vote, and when it begins again: nobody else would tell its operator
+// before it is jailed. It is called by the watchdog's goroutine only.
+func (n *Node) tellVoting(away, recovering bool) {
+	if away != n.signerAway {
+		if n.signerAway = away; away {
+			n.log.Warn("the signer does not answer: this validator does not vote")
+		} else {
+			n.log.Info("the signer answers again: this validator votes")
+		}
+	}
+	if recovering != n.recovering {
+		if n.recovering = recovering; recovering {
+			n.log.Warn("recovering the signer: this validator watches first, until others finalize a view above all it saw", "atLeast",
+				3*time.Duration(consensus.DefaultTiming().Max)*time.Millisecond)
+		} else {
+			n.log.Info("the signer is recovered: this validator votes")
+		}
+	}
+}
+
+// signerCheck is the signer's part of the node's health; not vital, for the ledger is served all the same.
+func (n *Node) signerCheck() api.Check {
+	switch snap := n.snapshot.Load(); {
+	case snap.SignerAway:
+		return api.Check{Name: "signer", Detail: "the signer does not answer: this validator does not vote"}
+	case snap.Recovering:
+		return api.Check{Name: "signer", Detail: "recovering: this validator watches and does not vote yet"}
+	}
+	return api.Check{Name: "signer", OK: true, Detail: "it answers, or there is none"}
+}
+
 // watch runs the watchdog.
 func (n *Node) watch(ctx context.Context) error {
 	ticker := time.NewTicker(watchdogEvery)
@@ -81,13 +112,14 @@ func (n *Node) watch(ctx context.Context) error {
 		case now := <-ticker.C:
 			snap, tip := n.snapshot.Load(), n.store.Tip().Height
 			at := standing{snap.Consensus.Epoch, snap.Consensus.View, snap.Final.Height, tip}
+			n.tellVoting(snap.SignerAway, snap.Recovering)
 			work := snap.Consensus.Active || n.pool.Pending() || snap.Final.Height > tip || snap.BestKnown > tip
 			if !n.watchdog.observe(now, at, work) {
 				continue
 			}
 			stacks := make([]byte, maxDump)
 			stacks = stacks[:runtime.Stack(stacks, true)]
-			n.log.Error("the node does not get on", "why", *n.watchdog.stuck.Load(), "connected", fmt.Sprint(n.net.Stats().Peers), "goroutines", string(stacks))
+			n.log.Error("the node does not get on", "why", *n.watchdog.stuck.Load(), "connected", n.net.Stats().Peers, "goroutines", string(stacks))
 		}
 	}
 }

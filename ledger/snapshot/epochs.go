@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
@@ -65,6 +66,22 @@ func (e *Epochs) Domain(n quorum.Epoch) (quorum.Domain, bool) {
 
 // Handovers are those followed so far, from the one that ended epoch 0 on.
 func (e *Epochs) Handovers() []store.Handover { return e.handovers }
+
+// Unsettled reports whether the checkpoint still lies ahead: until it is reached nothing tells the real history from one
+// that old keys signed, so that what different sources show must be followed apart, by clones.
+func (e *Epochs) Unsettled() bool {
+	return e.trust.Checkpoint != nil && e.Last() < e.trust.Checkpoint.Epoch
+}
+
+// Clone is a copy that is followed on its own.
+func (e *Epochs) Clone() *Epochs {
+	c := *e
+	c.sets, c.handovers = slices.Clone(e.sets), slices.Clone(e.handovers)
+	return &c
+}
+
+// Adopt makes e what a clone of it has become.
+func (e *Epochs) Adopt(clone *Epochs) { *e = *clone.Clone() }
 
 // Follow takes the hand-over that ends the last known epoch. The error is of kind ErrHandover, or ErrTrust when it
 // contradicts the checkpoint.

@@ -32,6 +32,8 @@ const (
 	ErrWouldDoubleSign ErrKind = "refused for safety"
 	// ErrDamaged says that a record cannot be what was written; the node must not sign.
 	ErrDamaged ErrKind = "journal is damaged"
+	// ErrForeign says that another validator signed what it holds.
+	ErrForeign ErrKind = "journal belongs to another key"
 )
 
 // Error makes a kind the target of errors.Is.
@@ -214,8 +216,8 @@ func (j *Journal) answers(requests []signer.Request) ([]signer.Answer, error) {
 	return answers, err
 }
 
-// Away reports whether the signer could not be reached by the last call of Sign or SignProposal: what was refused may be
-// asked for again then.
+// Away reports whether the signer could not be reached by Open or by the last call of Sign or SignProposal: what was
+// refused may be asked for again then.
 func (j *Journal) Away() bool { return j.away }
 
 // fail ends signing for good.

@@ -496,11 +496,17 @@ func TestDamage(t *testing.T) {
 		disk := build()
 		disk.slots = nil // of the right key
 		_, _, err := open(disk, n.config(1))
-		wantKind(t, err, ErrDamaged)
+		wantKind(t, err, ErrForeign)
 	})
-	t.Run("no validator any more", func(t *testing.T) {
-		_, _, err := open(build(), n.config(-1))
-		wantKind(t, err, ErrDamaged)
+	t.Run("no validator for a while", func(t *testing.T) {
+		disk := build()
+		_, rec, err := open(disk, n.config(-1))
+		if err != nil || len(rec.Votes) > 0 || len(rec.OwnProposals) > 0 || len(rec.Blocks) == 0 {
+			t.Fatalf("a full node finds %d votes, %d proposals, %d blocks: %v", len(rec.Votes), len(rec.OwnProposals), len(rec.Blocks), err)
+		}
+		if _, rec, err = open(disk, n.config(0)); err != nil || len(rec.Votes) == 0 {
+			t.Fatalf("the validator finds %d votes afterwards: %v", len(rec.Votes), err)
+		}
 	})
 	t.Run("an epoch that is over", func(t *testing.T) {
 		cfg := n.config(0)

@@ -37,7 +37,11 @@ func Open(disk Disk, cfg Config) (*Journal, Recovered, error) {
 		known: signer.Known{Epoch: cfg.Epoch},
 	}
 	var rec Recovered
-	for _, load := range []func(*Recovered) error{j.scanEpochs, j.loadVotes, j.loadOwnProposals, j.loadBlocks, j.loadCertificates, j.meetSigner} {
+	loads := []func(*Recovered) error{j.scanEpochs, j.loadBlocks, j.loadCertificates}
+	if cfg.Self >= 0 { // a node that signs nothing leaves the votes to whoever starts with the key again
+		loads = append(loads, j.loadVotes, j.loadOwnProposals, j.meetSigner)
+	}
+	for _, load := range loads {
 		if err := load(&rec); err != nil {
 			return nil, Recovered{}, err
 		}
@@ -122,6 +126,7 @@ func (j *Journal) meetSigner(rec *Recovered) error {
 		return err
 	}
 	if err = j.reconcile(); errors.Is(err, signer.ErrUnavailable) {
+		j.away = true
 		return nil
 	}
 	return err
@@ -172,7 +177,7 @@ func (j *Journal) loadVotes(rec *Recovered) error {
 			return refuse(ErrDamaged, "a vote record: %v", err)
 		}
 		if int(v.Signer) != j.cfg.Self {
-			return refuse(ErrDamaged, "a vote of validator %d in the journal of validator %d: the data folder belongs to another key", v.Signer, j.cfg.Self)
+			return refuse(ErrForeign, "it holds a vote of validator %d, this node is validator %d: start it with its own key, or each with a folder of its own", v.Signer, j.cfg.Self)
 		}
 		if !bytes.Equal(key, j.voteKey(v)) || v.Epoch != j.cfg.Epoch {
 			return refuse(ErrDamaged, "a vote of epoch %d view %d under the key %x", v.Epoch, v.View, key)
@@ -197,7 +202,7 @@ func (j *Journal) loadOwnProposals(rec *Recovered) error {
 	return j.loadProposals(recordProposal, func(key []byte, p quorum.VerifiedProposal) error {
 		h := p.Header()
 		if int(h.Proposer) != j.cfg.Self {
-			return refuse(ErrDamaged, "a proposal of validator %d in the journal of validator %d: the data folder belongs to another key", h.Proposer, j.cfg.Self)
+			return refuse(ErrForeign, "it holds a proposal of validator %d, this node is validator %d: start it with its own key, or each with a folder of its own", h.Proposer, j.cfg.Self)
 		}
 		if !bytes.Equal(key, j.proposalKey(h.View)) {
 			return refuse(ErrDamaged, "a proposal of view %d under the key %x", h.View, key)

@@ -84,9 +84,10 @@ type statePeer struct {
 	good      bool
 	askedOne  bool // it was asked for its snapshot since the last change of plan
 
-	offer   *offer // what it offers; nil: nothing
-	waiting *claim // … or would, if the validators were known
-	unkept  int    // chunks of what it offers that it did not send, since it last did
+	offer   *offer           // what it offers; nil: nothing
+	waiting *claim           // … or would, if the validators were known
+	branch  *snapshot.Epochs // what it showed of the epochs before the checkpoint; nil: nothing
+	unkept  int              // chunks of what it offers that it did not send, since it last did
 }
 
 // claim is an offer whose certificate cannot be checked yet. The manifest is shared by those who claim the same, the
@@ -260,7 +261,7 @@ func (f *StateFetcher) fail(p *statePeer, nowMs int64) {
 // strike is a failure that no honest peer has.
 func (f *StateFetcher) strike(p *statePeer, nowMs int64) {
 	p.strikes++
-	p.offer, p.waiting = nil, nil
+	p.offer, p.waiting, p.branch = nil, nil, nil
 	f.fail(p, nowMs)
 }
 
@@ -319,7 +320,7 @@ func (f *StateFetcher) task(p *statePeer, nowMs int64) (StateRequest, bool) {
 			return StateRequest{}, false
 		}
 	} else if p.waiting != nil {
-		return StateRequest{Kind: AskHandovers, Epoch: f.cfg.Epochs.Last(), Max: snapshot.MaxHandovers}, f.asking(AskHandovers) < maxFollowers
+		return StateRequest{Kind: AskHandovers, Epoch: f.epochsOf(p).Last(), Max: snapshot.MaxHandovers}, f.asking(AskHandovers) < maxFollowers
 	}
 	if !p.askedOne {
 		p.askedOne = true

@@ -15,30 +15,59 @@ func (f *StateFetcher) takeHandovers(p *statePeer, nowMs int64, raw []byte) (boo
 		f.strike(p, nowMs)
 		return false, refuse(ErrEncoding, "%v", err)
 	}
-	before := f.cfg.Epochs.Last()
+	epochs := f.epochsOf(p)
+	before := epochs.Last()
 	for _, h := range list {
-		if h.Closing.Epoch < f.cfg.Epochs.Last() {
+		if h.Closing.Epoch < epochs.Last() {
 			continue // another peer was quicker
 		}
-		if err = f.cfg.Epochs.Follow(h); err != nil {
+		if err = epochs.Follow(h); err != nil {
 			f.strike(p, nowMs)
 			break
 		}
 	}
-	if f.cfg.Epochs.Last() > before {
+	if epochs.Last() > before {
 		f.progress = nowMs
+	}
+	if f.settle(epochs) {
 		f.certifyWaiting(nowMs)
 	}
 	if err != nil {
 		return false, refuse(ErrCertificate, "%v", err)
 	}
-	if p.waiting != nil && f.cfg.Epochs.Last() == before {
+	if p.waiting != nil && epochs.Last() == before {
 		// It offers what only later validators certify, and does not show them; or it had no time.
 		p.waiting, p.askedOne = nil, false
 		f.fail(p, nowMs)
 		return false, refuse(ErrEmpty, "no hand-over from epoch %d", before)
 	}
 	return true, nil
+}
+
+// epochsOf is what hand-overs of a peer are held against. Up to the checkpoint everybody has his own: whoever has old keys
+// could lead all into another history otherwise, in which those who show the real one look like liars.
+func (f *StateFetcher) epochsOf(p *statePeer) *snapshot.Epochs {
+	if !f.cfg.Epochs.Unsettled() {
+		return f.cfg.Epochs
+	}
+	if p.branch == nil {
+		p.branch = f.cfg.Epochs.Clone()
+	}
+	return p.branch
+}
+
+// settle takes over a branch that has reached the checkpoint, and reports whether claims may be certified now.
+func (f *StateFetcher) settle(epochs *snapshot.Epochs) bool {
+	if epochs.Unsettled() {
+		return false
+	}
+	if epochs != f.cfg.Epochs {
+		f.cfg.Epochs.Adopt(epochs)
+		for _, p := range f.peers {
+			p.branch = nil
+		}
+	}
+	return true
 }
 
 // certifyWaiting looks at the claims whose validators are known now.
