@@ -2,8 +2,9 @@
 //
 // What it does. One file per group of commands turns flags and files into calls of the packages below and their answers into
 // tables for people or JSON for programs: wallets and keys (wallet.go), acts on the ledger (send.go, capture.go, org.go,
-// prefix.go, key.go, stake.go), questions (events.go, trace.go, item.go, tx.go, block.go), identifiers and hashes (id.go,
-// hash.go), a node (node.go) and local test networks (testnet.go).
+// prefix.go, key.go, stake.go), questions (events.go, trace.go, item.go, tx.go, block.go, validators.go), identifiers and
+// hashes (id.go, hash.go), a node, its signer and its snapshots (node.go, signer.go, snapshot.go) and local test networks
+// (testnet.go).
 //
 // What it deliberately does not do. It decides no rule, keeps no unlocked key longer than one signature needs, takes no
 // secret from the command line or the environment, and writes nothing of the network to the terminal without escaping what

@@ -16,6 +16,7 @@ import (
 	"waybill/ledger"
 	"waybill/ledger/store"
 	"waybill/node"
+	"waybill/node/journal"
 	"waybill/node/signer"
 	"waybill/p2p"
 	"waybill/testnet/local"
@@ -71,7 +72,7 @@ func statusOf(err error) int {
 		{api.ErrNotReady, exitNotInSync},
 		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
 		{store.ErrGenesis, exitConfig}, {ledger.ErrGenesis, exitConfig}, {node.ErrSettings, exitConfig}, {p2p.ErrConfig, exitConfig},
-		{consensus.ErrForeignVote, exitSafety},
+		{consensus.ErrForeignVote, exitSafety}, {journal.ErrWouldDoubleSign, exitSafety}, {journal.ErrDamaged, exitDataFolder}, {journal.ErrForeign, exitSafety}, {node.ErrCheckpoint, exitSafety},
 		{signer.ErrMissing, exitSafety}, {signer.ErrDamaged, exitSafety}, {signer.ErrOldSigner, exitSafety}, {signer.ErrOldJournal, exitSafety},
 		{signer.ErrConflict, exitSafety}, {signer.ErrLower, exitSafety}, {signer.ErrUnreconciled, exitSafety}, {signer.ErrExists, exitSafety},
 		{signer.ErrLocked, exitDataFolder}, {signer.ErrForeign, exitDataFolder}, {signer.ErrOptions, exitConfig}, {signer.ErrEncoding, exitConfig},
@@ -114,7 +115,7 @@ func hintOf(err error) string {
 	var op *net.OpError
 	switch {
 	case errors.Is(err, consensus.ErrForeignVote):
-		return "Find and stop whatever else uses this validator.key. To run this folder meanwhile, start it as a full node: without the key."
+		return "Find and stop whatever else uses this validator.key. Afterwards start with --recover-signer: this folder does not know what was signed elsewhere."
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "Nothing listens there. Is the node running (waybill node start, waybill testnet up)? Name another with --node URL."
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, p2p.ErrAddressInUse):
@@ -123,6 +124,8 @@ func hintOf(err error) string {
 		return "The disk is full. Free some space and run this again; nothing half-written remains."
 	case errors.Is(err, fs.ErrPermission):
 		return "Check who owns the file or folder and that you may read and write it."
+	case errors.As(err, &op) && op.Op == "listen":
+		return "Check that the address is one of this machine's, or that the folder of the socket is there."
 	case errors.As(err, &op):
 		return "Check the address given by --node and the network in between."
 	}

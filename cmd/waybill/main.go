@@ -99,7 +99,7 @@ func (sh *shell) app() *cli.App {
 		ErrWriter:       sh.stderr,
 		ExitErrHandler:  func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
-			sh.walletCommand(), sh.sendCommand(), sh.stakeCommand(),
+			sh.walletCommand(), sh.sendCommand(), sh.stakeCommand(), sh.validatorsCommand(),
 			sh.captureCommand(), sh.eventsCommand(), sh.traceCommand(), sh.itemCommand(), sh.txCommand(), sh.blockCommand(),
 			sh.idCommand(), sh.hashCommand(),
 			sh.orgCommand(), sh.prefixCommand(), sh.delegateCommand(), sh.keyCommand(),

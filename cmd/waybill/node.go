@@ -38,8 +38,10 @@ func (sh *shell) nodeCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "keys", Usage: "make the keys of a node and print their public parts, which go into a genesis",
-				Description: "  waybill node keys --data /var/lib/waybill --validator",
-				Flags:       []cli.Flag{data, validator, outputFlag()}, Action: sh.nodeKeys,
+				Description: "  waybill node keys --data /var/lib/waybill --validator\n\n" +
+					"  Keys that are there stay. In the folder of a full node --validator makes it a validator: start it again, then\n" +
+					"  waybill stake register.",
+				Flags: []cli.Flag{data, validator, outputFlag()}, Action: sh.nodeKeys,
 			},
 			{
 				Name: "init", Usage: "prepare a data folder",
@@ -126,18 +128,38 @@ func makeKeys(dir string, validator bool) (keysView, error) {
 	if !validator {
 		return view, nil
 	}
-	key, made, err := keyAt(filepath.Join(dir, validatorKeyFile))
+	key, err := validatorKeyAt(dir)
 	if err != nil {
 		return view, err
 	}
 	public := key.Public()
-	if made {
-		if err := markFresh(dir, public); err != nil {
-			return view, err
-		}
-	}
 	view.ValidatorKey = &public
 	return view, nil
+}
+
+// validatorKeyAt reads the validator key of a folder, or makes it, together with what is to remember its signatures. A new
+// key beside another one's memory is refused: most likely its own was moved to a signer, or is lost.
+func validatorKeyAt(dir string) (key crypto.PrivateKey, err error) {
+	path, memory := filepath.Join(dir, validatorKeyFile), absolute(node.SignerFile(dir))
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(memory); err == nil {
+			return key, fail(exitSafety, "%s has no %s, but %s is there and remembers what such a key signed. Bring the key back; for a new key move that file away",
+				dir, validatorKeyFile, signer.FileName)
+		}
+	}
+	key, made, err := keyAt(path)
+	if err != nil || !made {
+		return key, err
+	}
+	genesis := filepath.Join(dir, genesisFile)
+	if _, err := os.Stat(genesis); err != nil {
+		return key, markFresh(dir, key.Public())
+	}
+	g, err := readGenesis(genesis)
+	if err != nil {
+		return key, err
+	}
+	return key, createSigner(dir, g.Hash(), key.Public())
 }
 
 func (sh *shell) nodeInit(c *cli.Context) error {
@@ -207,7 +229,18 @@ func isMember(genesis *ledger.Genesis, key crypto.PublicKey) bool {
 const freshFile = "validator.key.fresh"
 
 func markFresh(dir string, key crypto.PublicKey) error {
+	if err := unmarkFresh(dir); err != nil { // left by a key that is not here any more
+		return err
+	}
 	return writeNew(filepath.Join(dir, freshFile), []byte(key.String()+"\n"))
+}
+
+// unmarkFresh is called before a key can sign.
+func unmarkFresh(dir string) error {
+	if err := os.Remove(filepath.Join(dir, freshFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("noting that the validator key is in use: %w", err)
+	}
+	return nil
 }
 
 // beginSigner makes the signer's file of a key that was made in this folder. It reports whether there is one then: of a key
@@ -228,10 +261,7 @@ func beginSigner(dir string, genesis *ledger.Genesis, key crypto.PublicKey) (boo
 	if err := signer.CreateFile(vfs.Default, path, genesis.Hash(), key); err != nil && !errors.Is(err, signer.ErrExists) {
 		return false, err
 	}
-	if err := os.Remove(fresh); err != nil {
-		return true, fmt.Errorf("noting that the validator key is in use: %w", err)
-	}
-	return true, nil
+	return true, unmarkFresh(dir)
 }
 
 // writeFolder writes the files of a node, config.toml last.
@@ -267,6 +297,15 @@ func checkConfig(cfg *config) error {
 	}
 	if _, err := newLogger(io.Discard, cfg); err != nil {
 		return err
+	}
+	if cfg.signerAddress == "" {
+		return nil
+	}
+	if !strings.HasPrefix(cfg.signerAddress, "unix:") && !strings.HasPrefix(cfg.signerAddress, "tcp:") {
+		return fail(exitConfig, "signer.address is %q; it is unix:/PATH or tcp:KEY@HOST:PORT, as waybill signer run prints it", show(cfg.signerAddress))
+	}
+	if _, err := publicKey(cfg.signerKey); err != nil {
+		return fail(exitConfig, "signer.validator_key is %q; it is the public key that the signer signs with, as waybill signer run prints it (--signer-key)", show(cfg.signerKey))
 	}
 	return nil
 }
@@ -323,6 +362,11 @@ func (sh *shell) nodeStart(c *cli.Context) error {
 		return err
 	}
 	cfg.DataDir, cfg.RecoverSigner = dir, c.Bool("recover-signer")
+	if cfg.RecoverSigner {
+		if err := unmarkFresh(dir); err != nil {
+			return err
+		}
+	}
 	if err := checkConfig(&cfg); err != nil {
 		return err
 	}
@@ -383,7 +427,7 @@ func askSigner(cfg *config, genesis *ledger.Genesis, keys *node.Keys) (hangUp fu
 	}
 	public, err := publicKey(cfg.signerKey)
 	if err != nil {
-		return nil, fail(exitConfig, "signer.validator_key is %q; it is the public key that the signer signs with (waybill signer show)", show(cfg.signerKey))
+		return nil, err // checkConfig has read it
 	}
 	client, err := signer.Dial(context.Background(), signer.Remote{Address: cfg.signerAddress, Key: keys.Peer, Genesis: genesis.Hash(), Validator: public})
 	if err != nil {
@@ -474,7 +518,7 @@ func (sh *shell) nodeStatus(c *cli.Context) error {
 }
 
 func statusTable(p *printer, s *api.Status) {
-	part := "full node"
+	part := "no validator in this epoch"
 	if s.Validator {
 		part = "validator"
 	}

@@ -50,7 +50,7 @@ func settings() []setting {
 		{"storage.history", "", "how many heights back a state can be proved", func(c *config) any { return &c.History }},
 		{"state.snapshot_every", "", "blocks between snapshots of the state, from which new nodes start; 0 for none", func(c *config) any { return &c.SnapshotEvery }},
 		{"state.sync", "state-sync", "true: an empty ledger begins at a snapshot of the peers'", func(c *config) any { return &c.StateSync }},
-		{"state.checkpoint", "checkpoint", "EPOCH:HASH, an epoch to believe in and the block that closed the one before", func(c *config) any { return &c.Checkpoint }},
+		{"state.checkpoint", "checkpoint", "EPOCH:HASH, an epoch to believe in and the block that closed the one before (waybill validators)", func(c *config) any { return &c.Checkpoint }},
 		{"mempool.transactions", "", "most transactions waiting", func(c *config) any { return &c.MempoolTransactions }},
 		{"mempool.mib", "", "most memory of transactions waiting, in MiB", func(c *config) any { return &c.MempoolMiB }},
 		{"log.level", "log-level", "debug, info, warn or error", func(c *config) any { return &c.logLevel }},

@@ -150,7 +150,7 @@ func (sh *shell) signerInit(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := createSigner(f.dir, f.genesis, f.key.Public()); err != nil {
+	if err := errors.Join(unmarkFresh(f.dir), createSigner(f.dir, f.genesis, f.key.Public())); err != nil {
 		return err
 	}
 	s, err := f.state()
@@ -223,7 +223,7 @@ func (sh *shell) signerImport(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, storage.Close()) }()
-	if err := signer.Import(storage, w); err != nil {
+	if err := errors.Join(unmarkFresh(f.dir), signer.Import(storage, w)); err != nil {
 		return err
 	}
 	s, err := signer.Load(storage, f.genesis, f.key.Public())
@@ -286,9 +286,12 @@ func (sh *shell) serveSigner(ctx context.Context, listen string, server signer.S
 		return err
 	}
 	address := listen
+	if path, ok := strings.CutPrefix(listen, "unix:"); ok {
+		address = "unix:" + absolute(path)
+	}
 	if !server.Key.IsZero() {
 		address = "tcp:" + server.Key.Public().String() + "@" + listener.Addr().String()
 	}
-	sh.say("The signer of %s is ready. For the node: --signer %s", server.Signer.PublicKey(), address)
+	sh.say("The signer is ready. For the node: --signer %s --signer-key %s", address, server.Signer.PublicKey())
 	return signer.Serve(ctx, listener, server)
 }

@@ -79,7 +79,7 @@ func signerStarts(t *testing.T, args ...string) (*exec.Cmd, string) {
 		_, address, found = strings.Cut(string(said), "--signer ")
 		return found && strings.HasSuffix(address, "\n")
 	})
-	return cmd, strings.TrimSpace(address)
+	return cmd, strings.Fields(address)[0]
 }
 
 func waybill(t *testing.T, want int, args ...string) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -22,7 +23,7 @@ func (sh *shell) snapshotCommand() *cli.Command {
 		Usage: "`FOLDER` of the node, which must be stopped"}
 	from := &cli.StringFlag{Name: "from", Usage: "`FOLDER` of snapshots; snapshots/ in the data folder if it is not given"}
 	height := &cli.Uint64Flag{Name: "height", Usage: "the snapshot after this `HEIGHT`; the highest if it is not given"}
-	checkpoint := &cli.StringFlag{Name: "checkpoint", Usage: "`EPOCH:HASH` to believe in, when the network is older than its trusting period"}
+	checkpoint := &cli.StringFlag{Name: "checkpoint", Usage: "`EPOCH:HASH` to believe in, when the network is older than its trusting period (waybill validators, asked of a node you trust)"}
 	replace := &cli.BoolFlag{Name: "replace", Usage: "replace a ledger that is not empty"}
 	return &cli.Command{
 		Name: "snapshot", Usage: "copies of the state, for backups and new nodes",
@@ -106,6 +107,11 @@ func openSnapshotPlace(c *cli.Context) (snapshotPlace, error) {
 	from := c.String("from")
 	if from == "" {
 		from = node.SnapshotsDir(p.data)
+	}
+	if c.Command.Name != "create" {
+		if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
+			return p, fail(exitNotFound, "there is no folder %s: name the one with the snapshots with --from FOLDER", from)
+		}
 	}
 	p.library, err = snapshot.OpenLibrary(vfs.Default, from)
 	return p, err
@@ -235,10 +241,10 @@ func (sh *shell) snapshotRestore(c *cli.Context) error {
 func snapshotError(err error) error {
 	var refused *snapshot.Error
 	if errors.As(err, &refused) {
-		return fail(exitRefused, "%v", err)
+		return fail(exitRefused, "%v\n  Is it whole, and of the network of this genesis.json?", err)
 	}
 	if errors.Is(err, store.ErrSequence) {
-		return fail(exitDataFolder, "%v", err)
+		return fail(exitDataFolder, "%v: --replace", err)
 	}
 	return err
 }

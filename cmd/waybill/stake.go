@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"waybill/api"
 	"waybill/crypto"
 	"waybill/ledger"
 )
@@ -24,19 +25,23 @@ func (sh *shell) stakeCommand() *cli.Command {
 			},
 			{
 				Name: "unbond", ArgsUsage: "VALIDATOR AMOUNT", Usage: "take from your stake; the money is yours again after the unbonding time",
-				Description: "  waybill stake unbond 02ab… 5000 --wallet node1",
-				Flags:       signFlags(), Action: sh.stake("Unbonded", func(key crypto.PublicKey, n uint64) ledger.Payload { return &ledger.Unbond{Validator: key, Amount: n} }),
+				Description: "  waybill stake unbond 02ab… 5000 --wallet node1\n\n" +
+					"  All of it, or so much that the smallest stake remains. Until it is free it can still be lost with the rest, and\n" +
+					"  waybill wallet balance shows it. Keep the node running until it is out of waybill validators.",
+				Flags: signFlags(), Action: sh.stake("Unbonded", func(key crypto.PublicKey, n uint64) ledger.Payload { return &ledger.Unbond{Validator: key, Amount: n} }),
 			},
 			{
 				Name: "register", ArgsUsage: "NAME AMOUNT", Usage: "announce the validator whose keys are in a node's folder, with its first stake",
 				Description: "  waybill node keys --data /var/lib/waybill --validator\n" +
-					"  waybill stake register plant-1 5000 --data /var/lib/waybill --wallet node1",
+					"  waybill stake register plant-1 5000 --data /var/lib/waybill --wallet node1\n\n" +
+					"  The wallet that signs is the operator's: it is paid, and punished, for this validator.",
 				Flags: signFlags(dataFlag()), Action: sh.stakeRegister,
 			},
 			{
 				Name: "unjail", ArgsUsage: "VALIDATOR", Usage: "let your validator be elected again after it was down",
-				Description: "  waybill stake unjail 02ab… --wallet node1",
-				Flags:       signFlags(), Action: sh.stakeUnjail,
+				Description: "  waybill stake unjail 02ab… --wallet node1\n\n" +
+					"  Not before the time that waybill stake list shows, and when its node runs again.",
+				Flags: signFlags(), Action: sh.stakeUnjail,
 			},
 			{
 				Name: "rotate", ArgsUsage: "VALIDATOR", Usage: "give your validator the keys in another node's folder; the old node votes until an epoch begins without it",
@@ -110,7 +115,7 @@ func (sh *shell) stakeRegister(c *cli.Context) error {
 		return err
 	}
 	p := &ledger.RegisterValidator{Key: validator.Public(), PeerKey: peer.Public(), Name: args[0], Stake: amount}
-	return sh.act(c, p, fmt.Sprintf("Registered validator %s with %d; it votes from the next epoch that it is elected for.", p.Key, amount), validator)
+	return sh.act(c, p, fmt.Sprintf("Registered validator %s with %d; it votes from the epoch that elects it, the next one as a rule (waybill stake list).", p.Key, amount), validator)
 }
 
 func (sh *shell) stakeUnjail(c *cli.Context) error {
@@ -122,7 +127,7 @@ func (sh *shell) stakeUnjail(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return sh.act(c, &ledger.Unjail{Validator: key}, fmt.Sprintf("Validator %s can be elected again.", key))
+	return sh.act(c, &ledger.Unjail{Validator: key}, fmt.Sprintf("Validator %s can be elected again, when the next epoch begins.", key))
 }
 
 func (sh *shell) stakeRotate(c *cli.Context) error {
@@ -157,12 +162,23 @@ func (sh *shell) stakeList(c *cli.Context) error {
 	return sh.print(c, list, func(p *printer) {
 		rows := make([][]string, 0, len(list.Validators))
 		for _, v := range list.Validators {
-			state := ""
-			if v.Jailed {
-				state = "jailed until " + time.UnixMilli(v.JailedUntilMs).UTC().Format(time.RFC3339)
-			}
-			rows = append(rows, []string{v.Name, number(v.Stake), state, v.Operator.String(), v.Key.String()})
+			rows = append(rows, []string{v.Name, number(v.Stake), number(v.Power), standing(v), v.Operator.String(), v.Key.String()})
 		}
-		p.rows([]string{"NAME", "STAKE", "STATE", "OPERATOR", "KEY"}, rows)
+		p.rows([]string{"NAME", "STAKE", "POWER", "STATE", "OPERATOR", "KEY"}, rows)
+		p.line("")
+		p.line("Epoch %d began after block %d; this is block %d. Power follows stake when an epoch begins.", list.Epoch, list.AnchorHeight, list.Height)
 	})
+}
+
+// standing is what a validator may do, for a person.
+func standing(v api.ValidatorInfo) string {
+	switch {
+	case v.Tombstoned:
+		return "punished for signing twice; never elected again"
+	case v.Jailed:
+		return "jailed; unjail from " + time.UnixMilli(v.JailedUntilMs).UTC().Format(time.RFC3339)
+	case v.Power > 0:
+		return "votes"
+	}
+	return "does not vote in this epoch"
 }

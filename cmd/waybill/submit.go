@@ -84,6 +84,9 @@ func signPayload(ctx context.Context, client *api.Client, w *wallet.Wallet, payl
 	}
 	builder := wallet.Builder{Author: w.Address(), At: at, Tip: tip}
 	body, err := builder.Build(payload)
+	if errors.Is(err, ledger.ErrPayload) {
+		return nil, fail(exitUsage, "%w; nothing was sent", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +161,7 @@ func faultText(f api.Fault) string {
 func publicKey(text string) (crypto.PublicKey, error) {
 	var key crypto.PublicKey
 	if err := key.UnmarshalText([]byte(text)); err != nil {
-		return key, usage("%q is no public key (66 hexadecimal digits): %v", show(text), err)
+		return key, usage("%q is no public key, which has 66 hexadecimal digits: %v", show(text), err)
 	}
 	return key, nil
 }

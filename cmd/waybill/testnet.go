@@ -62,7 +62,7 @@ func (sh *shell) testnetCommand() *cli.Command {
 					&cli.IntFlag{Name: "validators", Value: 4, Usage: "`NUMBER` of nodes that vote"},
 					&cli.IntFlag{Name: "full", Usage: "`NUMBER` of nodes that only follow"},
 					&cli.BoolFlag{Name: "adopt", Usage: "a network that takes over goods and documents older than itself"},
-					&cli.Uint64Flag{Name: "epoch-length", Usage: "`BLOCKS` after which the validator set may change (at least 3); it also changes after a minute then"},
+					&cli.Uint64Flag{Name: "epoch-length", Usage: "`BLOCKS` after which the validator set may change (at least 3); it also changes after a minute then, and jail lasts 10 s"},
 					&cli.BoolFlag{Name: "fresh", Usage: "delete the network that is there and make a new one"},
 					&cli.BoolFlag{Name: "detach", Usage: "leave it running in the background"},
 					dir(), outputFlag(),
@@ -143,7 +143,7 @@ func (sh *shell) openOrCreate(c *cli.Context, dir string) (*local.Network, error
 	sh.say("Making a network of %d validators and %d full nodes in %s…", c.Int("validators"), c.Int("full"), dir)
 	plan := local.Plan{Dir: dir, Validators: c.Int("validators"), Full: c.Int("full"), Adopt: c.Bool("adopt")}
 	if length := c.Uint64("epoch-length"); c.IsSet("epoch-length") {
-		plan.Params = func(p *ledger.Params) { p.EpochLength, p.EpochMs = length, testEpochMs }
+		plan.Params = func(p *ledger.Params) { p.EpochLength, p.EpochMs, p.JailMs = length, testEpochMs, testJailMs }
 	}
 	network, err := local.Create(c.Context, plan, opts)
 	if errors.Is(err, local.ErrPlan) || errors.Is(err, ledger.ErrGenesis) {
@@ -152,8 +152,11 @@ func (sh *shell) openOrCreate(c *cli.Context, dir string) (*local.Network, error
 	return network, err
 }
 
-// testEpochMs is the age at which an epoch of a test network with --epoch-length ends if the set is to change.
-const testEpochMs = 60_000
+// In a test network with --epoch-length an epoch of this age ends if the set is to change, and jail is this short.
+const (
+	testEpochMs = 60_000
+	testJailMs  = 10_000
+)
 
 // sameShape refuses to start an existing network under flags that it was not made with.
 func sameShape(c *cli.Context, network *local.Network) error {
@@ -210,7 +213,7 @@ func (sh *shell) showNetwork(c *cli.Context, network *local.Network) error {
 			case n.Running:
 				state = "not ready"
 			}
-			stake := "full node"
+			stake := "not in the genesis" // it may have registered since
 			if n.Validator {
 				stake = "stake " + number(n.Stake)
 			}
@@ -313,7 +316,11 @@ func (sh *shell) testnetStart(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("recover-signer") {
-		return sh.startOne(c, network, i, "--recover-signer")
+		if err := sh.startOne(c, network, i, "--recover-signer"); err != nil {
+			return err
+		}
+		sh.say("It watches first and votes again later, when others made blocks; its log says when: %s", network.Log(i))
+		return nil
 	}
 	return sh.startOne(c, network, i)
 }

@@ -371,7 +371,7 @@ func (sh *shell) walletBalance(c *cli.Context) error {
 		p.pairs([2]string{"address", account.Address.String()}, [2]string{"organisation", org}, [2]string{"balance", number(account.Balance)},
 			[2]string{"bonded", number(account.Bonded)}, [2]string{"as of block", number(account.Height)})
 		for _, r := range account.Unbonding {
-			p.line("%d from validator %s is free again when epoch %d is out of the evidence window", r.Amount, r.Validator, r.Epoch)
+			p.line("%d from validator %s is free again when the evidence window of epoch %d is over", r.Amount, r.Validator, r.Epoch)
 		}
 	})
 	if err == nil && !account.Exists {

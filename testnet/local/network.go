@@ -224,7 +224,8 @@ func (n *Network) WipeNode(i int, evenValidator bool) error {
 	if _, yes, err := running(n.dirOf(node)); err != nil || yes {
 		return errors.Join(err, fmt.Errorf("%w: %s. Stop that node before wiping it", ErrInUse, node.Name))
 	}
-	if node.Validator && !evenValidator {
+	_, noKey := os.Stat(filepath.Join(n.dirOf(node), "validator.key"))
+	if (node.Validator || noKey == nil) && !evenValidator {
 		return fmt.Errorf("%w: %s is a validator; beside an empty ledger its signer does not go on, because it might sign something else than before, which the network punishes", ErrUnsafe, node.Name)
 	}
 	if err := os.RemoveAll(filepath.Join(n.dirOf(node), "db")); err != nil {
