@@ -173,7 +173,8 @@ func (l *life) config(e quorum.Epoch, reserve int) setup {
 func (l *life) wake(reserve int) {
 	l.t.Helper()
 	l.db = l.openDatabase(errorfs.Wrap(l.mem, l), "waking up")
-	l.e = ledgerEpoch(l.db)
+	e := ledgerEpoch(l.db)
+	l.observe(func(*past) { l.e = e }) // Pebble's goroutines look at it, too
 	cfg := l.config(l.e, reserve)
 	var err error
 	if l.file, err = openSigner(onPebble(l.db), cfg); err != nil {
@@ -474,9 +475,9 @@ func live(t *testing.T, seed uint64, limit int) *life {
 	defer l.cache.Unref()
 	for !l.done() {
 		l.stats["lives"]++
+		l.switched(false)
 		l.past = past{votes: map[signer.Mark]quorum.Vote{}, proposals: map[signer.Slot]quorum.VerifiedProposal{}}
 		l.mem = crashFS{vfs.NewCrashableMem()}
-		l.switched(false)
 		reserve := []int{0, 1, 3, signer.NodeReserve}[l.rng.IntN(4)]
 		l.wake(reserve)
 		l.switched(true)
