@@ -39,6 +39,7 @@ lint:
 
 .PHONY: test
 test: build ## every test; what has goroutines runs under the race detector
+	@command -v spin >/dev/null || echo "NOT CHECKED here: the protocol's model, for spin is not installed (Debian package spin)"
 	$(GO) test -timeout 30m ./...
 	$(PURE32)
 	$(GO) test -race -short -timeout 30m $(RACE)

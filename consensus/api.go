@@ -190,7 +190,9 @@ type Output struct {
 	// any more; what the ledger holds stays readable.
 	Halt *Halt
 
-	// Store holds certificates new to this node. Writing them may wait, and may be lost in a crash.
+	// Store holds certificates new to this node. They need no sync of their own, but they must be WRITTEN BEFORE the votes
+	// of Sign, of this output and of later ones, into the same log: whoever finds a vote after a crash must find the
+	// certificates that it was given upon. A quorum may have counted a faulty validator that votes no second time.
 	Store []quorum.VerifiedCertificate
 
 	// Sign holds votes to sign, in this order. Each one must be DURABLE in the journal, together with the payload of

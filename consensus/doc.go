@@ -123,8 +123,9 @@
 //
 // [New] takes what survived. The watermark is the highest own vote, the view the highest of own votes, own proposals and
 // (certificates + 1); stored blocks are validated again; own votes of the view and unfinished finalize votes are sent
-// again at once, and the timers run anew. An own proposal is sent again, never replaced. Certificates may all be lost:
-// the votes that made them are in journals, and are repeated. Tails are recovered like blocks. If the tip of the ledger
+// again at once, and the timers run anew. An own proposal is sent again, never replaced. With a vote that is found, the
+// certificates that it was given upon are found: they are written before it, into one log. Later ones may be lost; the
+// votes that made them are repeated, or the view is given up. Tails are recovered like blocks. If the tip of the ledger
 // is a closing block, the machine is over from its start.
 //
 // # Deviations
@@ -141,7 +142,8 @@
 //   - Any block without which a state root stays uncertified is work after 3D, not only one with transactions.
 //   - Own votes of the current view are repeated before they are an exit, too: a lost vote costs T_r, not a view.
 //   - Evidence is no work by itself: it travels in transactions.
-//   - D is measured only in views that were not given up.
+//   - D is measured only in views that were not given up, and capped at 3 s instead of 10, so that the longest view ends
+//     within 10 s.
 //   - The timers need no jitter by chance: T_r differs by node and view.
 //   - A tail says nothing about the ledger: parameters and executed results in its header are zero.
 //   - The end of an epoch changes the state, so that its closing block counts as one with transactions: K empty blocks

@@ -85,14 +85,24 @@ func PeerKeyOf(v View, key crypto.PublicKey) (crypto.PublicKey, error) {
 	return rec.PeerKey, nil
 }
 
-// Closes reports whether the block of height h and time timeMs is the last of the epoch that began after the anchor:
-// EpochLength blocks are over, or EpochMs are and the next epoch would have another validator set (changed). A network in
+// EpochRule says when an epoch ends. The zero value ends none.
+type EpochRule struct {
+	Length uint64 // blocks from the anchor to the closing block; 0: never by height
+	Ms     int64  // age in ms at which the epoch ends if the next one has other validators; 0: never by time
+}
+
+// EpochRule is the rule of the network.
+func (p *Params) EpochRule() EpochRule { return EpochRule{Length: p.EpochLength, Ms: p.EpochMs} }
+
+// Full reports whether the block of height h must close the epoch that began after the anchor.
+func (r EpochRule) Full(anchor, h quorum.Height) bool {
+	return r.Length > 0 && h > anchor && uint64(h-anchor) >= r.Length
+}
+
+// Overdue reports whether a block of time timeMs must close the epoch if the next one has other validators. A network in
 // which nothing changes does not make epochs only because time passes.
-func Closes(p *Params, anchorHeight quorum.Height, anchorTimeMs int64, h quorum.Height, timeMs int64, changed bool) bool {
-	if h <= anchorHeight {
-		return false
-	}
-	return uint64(h-anchorHeight) >= p.EpochLength || changed && timeMs-anchorTimeMs >= p.EpochMs
+func (r EpochRule) Overdue(anchorMs, timeMs int64) bool {
+	return r.Ms > 0 && timeMs-anchorMs >= r.Ms
 }
 
 // NextSet returns the validators whom this state elects for the epoch after its current one: of those with at least

@@ -96,43 +96,34 @@ func (n *testNet) want(tx *Transaction, code Code) Receipt {
 	return r
 }
 
-// TestCloses goes through both sides of both conditions.
-func TestCloses(t *testing.T) {
+// TestEpochRule goes through both sides of both conditions.
+func TestEpochRule(t *testing.T) {
 	p := DefaultParams()
 	p.EpochLength, p.EpochMs = 10, 1_000
 	const top = math.MaxUint64
 	for _, c := range []struct {
-		anchor  quorum.Height
-		at      int64
-		h       quorum.Height
-		timeMs  int64
-		changed bool
-		want    bool
+		rule      EpochRule
+		anchor, h quorum.Height
+		at, now   int64
+		full, old bool
 	}{
-		{0, 0, 0, 0, true, false},
-		{0, 0, 1, 0, true, false},
-		{0, 0, 9, 999, true, false},
-		{0, 0, 10, 1, false, true}, // exactly
-		{0, 0, 11, 1, false, true}, // late: the node could not close before
-		{100, 5_000, 109, 5_999, true, false},
-		{100, 5_000, 109, 6_000, true, true}, // exactly
-		{100, 5_000, 109, 6_001, true, true},
-		{100, 5_000, 101, 6_000, true, true},
-		{100, 5_000, 109, 600_000, false, false}, // nothing would change
-		{100, 5_000, 110, 5_001, false, true},
-		{100, 5_000, 100, 600_000, true, false}, // the anchor itself
-		{100, 5_000, 99, 600_000, true, false},
-		{top - 5, 0, top, 1, false, false},
-		{top - 10, 0, top, 1, false, true},
-		{0, math.MaxInt64 - 1, 1, math.MaxInt64, true, false},
+		{p.EpochRule(), 0, 0, 0, 0, false, false},
+		{p.EpochRule(), 0, 9, 0, 999, false, false},
+		{p.EpochRule(), 0, 10, 0, 1_000, true, true}, // exactly
+		{p.EpochRule(), 0, 11, 0, 1_001, true, true}, // late: the node could not close before
+		{p.EpochRule(), 100, 109, 5_000, 5_999, false, false},
+		{p.EpochRule(), 100, 110, 5_000, 6_000, true, true},
+		{p.EpochRule(), 100, 100, 5_000, 5_000, false, false}, // the anchor itself
+		{p.EpochRule(), 100, 99, 5_000, 4_000, false, false},
+		{p.EpochRule(), top - 5, top, math.MaxInt64 - 1, math.MaxInt64, false, false},
+		{p.EpochRule(), top - 10, top, math.MaxInt64 - 1_000, math.MaxInt64, true, true},
+		{EpochRule{Length: 1}, 7, 8, 0, math.MaxInt64, true, false},
+		{EpochRule{Ms: 1}, 0, top, 7, 8, false, true},
+		{EpochRule{}, 0, top, 0, math.MaxInt64, false, false},
 	} {
-		if got := Closes(&p, c.anchor, c.at, c.h, c.timeMs, c.changed); got != c.want {
-			t.Errorf("%+v: %t", c, got)
+		if full, old := c.rule.Full(c.anchor, c.h), c.rule.Overdue(c.at, c.now); full != c.full || old != c.old {
+			t.Errorf("%+v: full %t, overdue %t", c, full, old)
 		}
-	}
-	p.EpochLength = 1
-	if !Closes(&p, 7, 0, 8, 1, false) || Closes(&p, 7, 0, 7, 1, false) {
-		t.Error("epochs of one block")
 	}
 }
 

@@ -505,8 +505,9 @@ func (m *books) closes(h *quorum.Header) (*quorum.Set, bool) {
 		m.t.Fatalf("%d of %d change hands at once", c, cur.Total())
 	}
 	due := uint64(h.Height-m.anchorHeight) >= m.p.EpochLength || h.TimeMs-m.anchorMs >= m.p.EpochMs && next.Hash() != cur.Hash()
-	if due != Closes(&m.p, m.anchorHeight, m.anchorMs, h.Height, h.TimeMs, next.Hash() != cur.Hash()) {
-		m.t.Fatal("Closes differs")
+	r := m.p.EpochRule()
+	if due != (r.Full(m.anchorHeight, h.Height) || r.Overdue(m.anchorMs, h.TimeMs) && next.Hash() != cur.Hash()) {
+		m.t.Fatal("EpochRule differs")
 	}
 	return next, due
 }

@@ -68,7 +68,7 @@ func (electsNothing) NextSet(quorum.Height) (*quorum.Set, error) {
 func TestLeaderBelowTheBase(t *testing.T) {
 	b := newBench(t)
 	r := b.replica
-	r.cfg.EpochLength = 1
+	r.cfg.Epochs.Length = 1
 	build := &consensus.BuildRequest{Epoch: b.Number, View: 1, Height: b.Anchor.Height + 1, Parent: b.Anchor.Hash, ParentTimeMs: b.Anchor.TimeMs}
 	if _, ok := r.headerFor(build, b.now); !ok {
 		t.Fatal("no header although everything is known")

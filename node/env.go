@@ -4,6 +4,7 @@ import (
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/ledger"
 	"waybill/ledger/snapshot"
 	"waybill/node/signer"
 	blocksync "waybill/node/sync"
@@ -111,8 +112,7 @@ type Config struct {
 	ExecDelay     uint64
 	MaxBlockBytes int
 	Params        crypto.Hash // hash of the network's parameters, in every header
-	EpochLength   uint64      // blocks from the anchor to the closing block; 0: epochs do not end by height
-	EpochMs       int64       // age at which an epoch ends if the set is to change; 0: never by time
+	Epochs        ledger.EpochRule
 
 	// Recover, when set, makes the replica watch instead of voting until the network is beyond everything that Key may
 	// have signed; then it is called, once, and what it returns signs from there on. See recovery.

@@ -87,10 +87,10 @@ func (r *Replica) nextSet(after quorum.Height) (*quorum.Set, error) {
 }
 
 // closingSet returns the set that a block with this height, time and executed height hands over to; nil if it must not
-// close the epoch. A block closes the epoch when it is EpochLength above the anchor, or EpochMs after it while the set
-// is to change. What a state before the anchor elects is for this epoch, not for the next: such a block closes nothing.
+// close the epoch. A block closes the epoch when the epoch is full, or overdue while the set is to change: see
+// ledger.EpochRule. What a state before the anchor elects is for this epoch, not for the next: such a block closes nothing.
 func (r *Replica) closingSet(height quorum.Height, timeMs int64, exec quorum.Height) (*quorum.Set, error) {
-	byHeight := r.cfg.EpochLength > 0 && uint64(height-r.epoch.Anchor.Height) >= r.cfg.EpochLength
+	byHeight := r.cfg.Epochs.Full(r.epoch.Anchor.Height, height)
 	if exec < r.epoch.Anchor.Height || !byHeight && !r.overdue(timeMs) {
 		return nil, nil
 	}
@@ -103,7 +103,7 @@ func (r *Replica) closingSet(height quorum.Height, timeMs int64, exec quorum.Hei
 
 // overdue reports whether the epoch is old enough to end by time.
 func (r *Replica) overdue(timeMs int64) bool {
-	return r.cfg.EpochMs > 0 && timeMs-r.epoch.Anchor.TimeMs >= r.cfg.EpochMs
+	return r.cfg.Epochs.Overdue(r.epoch.Anchor.TimeMs, timeMs)
 }
 
 // closingDue reports whether the chain should make blocks only to close the epoch.
@@ -243,8 +243,8 @@ func (r *Replica) replay() {
 
 // begin sets the machine going.
 func (r *Replica) begin() {
-	if r.cfg.EpochMs > 0 {
-		r.env.Arm(timerEpoch, consensus.Time(r.epoch.Anchor.TimeMs+r.cfg.EpochMs))
+	if ms := r.cfg.Epochs.Ms; ms > 0 {
+		r.env.Arm(timerEpoch, consensus.Time(r.epoch.Anchor.TimeMs+ms))
 	}
 	r.push(consensus.Start{})
 	r.noteWork()

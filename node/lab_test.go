@@ -11,6 +11,7 @@ import (
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/ledger"
 	"waybill/node/journal"
 	"waybill/node/signer"
 	blocksync "waybill/node/sync"
@@ -199,7 +200,7 @@ func (n *labNode) start(mac labMac) {
 	opts := signer.Options{Genesis: n.genesis, Key: n.key, Reserve: signer.NodeReserve, Sign: mac.Sign}
 	cfg := Config{
 		Genesis: n.genesis, Key: n.key.Public(), Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 16,
-		EpochLength: n.length, EpochMs: n.ms, Checker: mac,
+		Epochs: ledger.EpochRule{Length: n.length, Ms: n.ms}, Checker: mac,
 	}
 	cfg.Timing.Max = 1_000
 	var signs signer.Signer

@@ -234,7 +234,7 @@ func (n *Node) openReplica() (err error) {
 	cfg := Config{
 		Genesis: n.store.Genesis(), Key: n.validatorKey(), Timing: timing(params),
 		ExecDelay: params.ExecDelay, MaxBlockBytes: min(int(params.MaxBlockBytes), maxInlinePayload), Params: params.Hash(),
-		EpochLength: params.EpochLength, EpochMs: params.EpochMs,
+		Epochs: params.EpochRule(),
 	}
 	n.watchdog = newWatchdog(cfg.Timing.Max)
 	if n.keys.Validator != nil && n.settings.RecoverSigner {

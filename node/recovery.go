@@ -8,7 +8,7 @@ import (
 	"waybill/node/signer"
 )
 
-// recovery finds a watermark for a key whose record of what it signed is lost (consensus.md, section 10). A signature of
+// recovery finds a watermark for a key whose record of what it signed is lost: see docs/decisions/0010. A signature of
 // the past can hurt only together with another one in the same view. The key signed in no view beyond the one it was in,
 // and it was there because a quorum had left the view before. So the replica watches for a while without voting, notes
 // the highest view that it sees anybody in, waits until a block of a later view becomes final before its eyes, and signs

@@ -83,7 +83,7 @@ func (n *Node) tellVoting(away, recovering bool) {
 	if recovering != n.recovering {
 		if n.recovering = recovering; recovering {
 			n.log.Warn("recovering the signer: this validator watches first, until others finalize a view above all it saw", "atLeast",
-				3*time.Duration(consensus.DefaultTiming().Max)*time.Millisecond)
+				3*time.Duration(timing(n.genesis.Params).Max)*time.Millisecond)
 		} else {
 			n.log.Info("the signer is recovered: this validator votes")
 		}

@@ -126,15 +126,20 @@ func (v signerView) table(p *printer) {
 	p.pairs([2]string{"key", v.Key.String()}, [2]string{"genesis", v.Genesis.String()}, [2]string{"last vote", last}, [2]string{"last proposal", v.Proposed.String()})
 }
 
-func (sh *shell) signerShow(c *cli.Context) error {
+// signerState reads the memory in the folder of a command without arguments.
+func signerState(c *cli.Context) (signer.State, error) {
 	if _, err := arguments(c); err != nil {
-		return err
+		return signer.State{}, err
 	}
 	f, err := readSignerFolder(c)
 	if err != nil {
-		return err
+		return signer.State{}, err
 	}
-	s, err := f.state()
+	return f.state()
+}
+
+func (sh *shell) signerShow(c *cli.Context) error {
+	s, err := signerState(c)
 	if err != nil {
 		return err
 	}
@@ -167,14 +172,7 @@ func createSigner(dir string, genesis crypto.Hash, key crypto.PublicKey) error {
 }
 
 func (sh *shell) signerExport(c *cli.Context) error {
-	if _, err := arguments(c); err != nil {
-		return err
-	}
-	f, err := readSignerFolder(c)
-	if err != nil {
-		return err
-	}
-	s, err := f.state()
+	s, err := signerState(c)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"waybill/consensus"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/ledger"
 	"waybill/node"
 	"waybill/p2p"
 )
@@ -91,7 +92,7 @@ func newWorld(p Plan) (*world, error) {
 	timing.MaxBlockInterval = heartbeatMs
 	w.cfg = node.Config{
 		Genesis: genesis.header.Genesis, Timing: timing, ExecDelay: execDelay, MaxBlockBytes: 1 << 16, Params: genesis.header.Params,
-		EpochLength: p.EpochLength, EpochMs: p.EpochMs, Checker: keyedHash{},
+		Epochs: ledger.EpochRule{Length: p.EpochLength, Ms: p.EpochMs}, Checker: keyedHash{},
 	}
 	w.oracle = newOracle(w)
 	w.oracle.opens(0, w.first, genesis)
