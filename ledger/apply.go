@@ -153,7 +153,7 @@ func (t *txRun) execute() {
 		}
 	}()
 	t.o.push()
-	if f := t.effects(); f != nil {
+	if f := t.tx.payload.effects(t); f != nil {
 		t.o.drop()
 		t.forgetHolders()
 		t.fail(f)
@@ -179,46 +179,6 @@ func (t *txRun) fail(f *Finding) {
 // describePanic is deterministic: what a runtime error says depends on no address.
 func describePanic(p any) string {
 	return fmt.Sprint(p)
-}
-
-func (t *txRun) effects() *Finding {
-	switch p := t.tx.payload.(type) {
-	case *Capture:
-		return t.capture(p)
-	case *RegisterOrganisation:
-		return t.registerOrganisation(p)
-	case *AdmitOrganisation:
-		return t.admitOrganisation(p)
-	case *AddKey:
-		return t.addKey(p)
-	case *RevokeKey:
-		return t.revokeKey(p)
-	case *ClaimPrefix:
-		return t.claimPrefix(p)
-	case *ApprovePrefix:
-		return t.approvePrefix(p)
-	case *Delegate:
-		return t.delegate(p)
-	case *RevokeDelegation:
-		return t.revokeDelegation(p)
-	case *PutMasterData:
-		return t.putMasterData(p)
-	case *Transfer:
-		return t.transfer(p)
-	case *RegisterValidator:
-		return t.registerValidator(p)
-	case *Bond:
-		return t.bond(p.Validator, p.Amount)
-	case *Unbond:
-		return t.unbond(p)
-	case *SubmitEvidence:
-		return t.punish(p)
-	case *Unjail:
-		return t.unjail(p)
-	case *RotateValidatorKey:
-		return t.rotateValidatorKey(p)
-	}
-	panic(fmt.Sprintf("ledger: no effects for %T", t.tx.payload))
 }
 
 // refuse makes a finding about the transaction as a whole.

@@ -518,8 +518,8 @@ func TestGoldenEvidence(t *testing.T) {
 	n := newNet(t, stakers(shortEpochs(), 3_000, 3_000, 3_000, 3_000))
 	tx := n.accuse(0, 0, quorum.DoubleVote)
 	r := n.must(tx)
-	const id = "0967a3c9513eb9eae0d92a966e12362b72a71b7d29394c9449ed864ff4861606"
-	const receipt = "94eed900fd4907c62b7f4840dabbb12057aaaaecabe5b4d82e6638ea09b753e7"
+	const id = "1ee90b2addad7c7c1497631a534c5beeadd259cce22a9378b6cdef057278526e"
+	const receipt = "1113404be9bce855436d76af9859ce2da48470b4a17cd9c5603d4cd532da1ebf"
 	if got := tx.ID().String(); got != id {
 		t.Errorf("id %s", got)
 	}

@@ -18,11 +18,12 @@ type Genesis struct {
 	Accounts      []GenesisAccount      `json:"accounts"`
 	Registrars    []crypto.Address      `json:"registrars"`
 	Organisations []GenesisOrganisation `json:"organisations,omitempty"`
-	Reserve       uint64                `json:"reserve,omitempty"` // money that Params.EpochReward is paid from, smallest unit
+	Reserve       uint64                `json:"reserve,omitempty"`    // money that Params.EpochReward is paid from, smallest unit
+	Regulators    []crypto.Address      `json:"regulators,omitempty"` // authorities that may give notices about anybody's goods
 }
 
-// GenesisVersion is the only version of genesis documents so far.
-const GenesisVersion = 1
+// GenesisVersion is the only version of genesis documents that this program reads.
+const GenesisVersion = 2
 
 // GenesisValidator is a member of the first validator set. Its stake is bonded money of its operator's account.
 type GenesisValidator struct {
@@ -199,15 +200,20 @@ func (g *Genesis) checkPeerKeys() error {
 }
 
 func (g *Genesis) checkRegistrars() error {
-	if len(g.Registrars) > maxRegistrars {
-		return malformed(ErrGenesis, "%d registrars; at most %d", len(g.Registrars), maxRegistrars)
-	}
-	seen := map[crypto.Address]bool{}
-	for i, a := range g.Registrars {
-		if a.IsZero() || seen[a] {
-			return malformed(ErrGenesis, "registrars/%d: address %s is zero or stands twice", i, a)
+	for _, office := range []struct {
+		name    string
+		members []crypto.Address
+	}{{"registrars", g.Registrars}, {"regulators", g.Regulators}} {
+		if len(office.members) > maxRegistrars {
+			return malformed(ErrGenesis, "%d %s; at most %d", len(office.members), office.name, maxRegistrars)
 		}
-		seen[a] = true
+		seen := map[crypto.Address]bool{}
+		for i, a := range office.members {
+			if a.IsZero() || seen[a] {
+				return malformed(ErrGenesis, "%s/%d: address %s is zero or stands twice", office.name, i, a)
+			}
+			seen[a] = true
+		}
 	}
 	if len(g.Registrars) == 0 && (g.Params.Admission == Registrar || g.Params.Onboarding == Strict) {
 		return malformed(ErrGenesis, "registrars is empty; strict onboarding and admission by registrar need at least one, for company prefixes")

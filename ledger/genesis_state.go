@@ -20,6 +20,9 @@ func (g *Genesis) State() []Write {
 	for _, a := range g.Registrars {
 		put(b.o, RegistrarKey(a), true)
 	}
+	for _, a := range g.Regulators {
+		put(b.o, RegulatorKey(a), true)
+	}
 	g.fund(b)
 	g.stake(b)
 	for _, o := range g.Organisations {
@@ -38,7 +41,7 @@ func (g *Genesis) fund(b *blockRun) {
 		put(b.o, AccountKey(a.Address), Account{Balance: a.Balance})
 		supply.Balances = mustAdd(supply.Balances, a.Balance)
 	}
-	for _, a := range g.Registrars {
+	for _, a := range slices.Concat(g.Registrars, g.Regulators) {
 		b.openAccount(a)
 	}
 	supply.Reserve = g.Reserve

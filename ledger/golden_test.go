@@ -228,7 +228,7 @@ func TestGenesisRefuses(t *testing.T) {
 		change func(*Genesis)
 		says   string
 	}{
-		{"version", func(g *Genesis) { g.Version = 2 }, "version is 2"},
+		{"version", func(g *Genesis) { g.Version = 3 }, "version is 3"},
 		{"no chain", func(g *Genesis) { g.Chain = "" }, "chain"},
 		{"time", func(g *Genesis) { g.TimeMs = -1 }, "timeMs"},
 		{"zero account", func(g *Genesis) { g.Accounts[0].Address = crypto.Address{} }, "accounts/0"},

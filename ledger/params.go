@@ -156,6 +156,10 @@ type Params struct {
 	LateAfterMs int64      `json:"lateAfterMs"` // an event recorded later than this after its time is flagged late
 	VoidDelayMs int64      `json:"voidDelayMs"` // how long a shipment is its receiver's before the shipper may void it
 
+	CorrectionWindow uint64 `json:"correctionWindow"` // blocks: how long an error declaration may undo an event; 0: never
+	SettleMs         int64  `json:"settleMs"`         // a dispute that is older may be resolved by a regulator
+	VotingEpochs     uint64 `json:"votingEpochs"`     // epochs that a proposal stays open after the one in which it was made
+
 	// Transactions and blocks.
 	MaxTxBytes    uint32 `json:"maxTxBytes"`
 	MaxBlockBytes uint32 `json:"maxBlockBytes"`
@@ -199,10 +203,11 @@ func DefaultParams() Params {
 	return Params{
 		Rules: Rules{
 			R1: Reject, R2: Reject, R3: Reject, R4: Reject, R5: Reject, R6: Reject, R7: Reject, R8: Flagged, R9: Flagged,
-			R10: Reject, R11: Reject, R12: Reject, R13: Flagged, R14: Reject, R15: Reject, R16: Flagged,
+			R10: Reject, R11: Flagged, R12: Reject, R13: Flagged, R14: Reject, R15: Reject, R16: Flagged,
 		},
 		Onboarding: Strict, Admission: Open,
 		ClockSkewMs: 5_000, LateAfterMs: 48 * 3600 * 1000, VoidDelayMs: 3600 * 1000,
+		CorrectionWindow: 10_000, SettleMs: 14 * 24 * 3600 * 1000, VotingEpochs: 7,
 		MaxTxBytes: 256 << 10, MaxBlockBytes: 4 << 20, ExpiryWindow: 1_000,
 		FeePerTransaction: 10, FeePerKiB: 10, MinBond: 1_000,
 		ExecDelay: 2, MinBlockIntervalMs: 100, MaxBlockIntervalMs: 60_000, BaseTimeoutMs: 1_000,
@@ -231,6 +236,10 @@ const (
 	maxBlockBytesLimit = 16 << 20
 	maxExpiryWindow    = 100_000
 	maxIntervalMs      = 3600 * 1000
+
+	maxCorrectionWindow = 1_000_000
+	maxVotingEpochs     = 1_000
+
 	maxEpochLength     = 1_000_000
 	maxUnbondingEpochs = 10_000
 	maxKeptEpochs      = 1_000_000 // inside the evidence window
@@ -259,6 +268,9 @@ func (p *Params) Validate() error {
 		{"clockSkewMs", uint64(p.ClockSkewMs), 0, maxIntervalMs},
 		{"lateAfterMs", uint64(p.LateAfterMs), 1, maxPeriodMs},
 		{"voidDelayMs", uint64(p.VoidDelayMs), 0, maxPeriodMs},
+		{"correctionWindow", p.CorrectionWindow, 0, maxCorrectionWindow},
+		{"settleMs", uint64(p.SettleMs), 0, maxPeriodMs},
+		{"votingEpochs", p.VotingEpochs, 0, maxVotingEpochs},
 		{"maxTxBytes", uint64(p.MaxTxBytes), 1 << 10, maxTxBytesLimit},
 		{"maxBlockBytes", uint64(p.MaxBlockBytes), uint64(p.MaxTxBytes), maxBlockBytesLimit},
 		{"expiryWindow", p.ExpiryWindow, 1, maxExpiryWindow},

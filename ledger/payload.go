@@ -28,6 +28,18 @@ const (
 	KindSubmitEvidence       Kind = 15
 	KindUnjail               Kind = 16
 	KindRotateValidatorKey   Kind = 17
+	KindNotice               Kind = 18
+	KindAcknowledgeNotice    Kind = 19
+	KindReleaseNotice        Kind = 20
+	KindDispute              Kind = 21
+	KindResolve              Kind = 22
+	KindAttest               Kind = 23
+	KindRevokeAttestation    Kind = 24
+	KindAnchor               Kind = 25
+	KindDeclareYield         Kind = 26
+	KindSetThreshold         Kind = 27
+	KindPropose              Kind = 28
+	KindVote                 Kind = 29
 )
 
 // String returns the name of the kind, for example "Capture".
@@ -41,11 +53,13 @@ func (k Kind) String() string {
 // MarshalText returns the text of String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// Payload is what a transaction of one kind says. The implementations are the structs of this file.
+// Payload is what a transaction of one kind says. Every kind has one implementation in this package.
 type Payload interface {
 	Kind() Kind
 	// check says what is wrong with the payload itself, whatever the state.
 	check() error
+	// effects changes the state, or says what the rules have against it.
+	effects(*txRun) *Finding
 }
 
 func newPayload(k Kind) Payload {
@@ -84,6 +98,30 @@ func newPayload(k Kind) Payload {
 		return new(Unjail)
 	case KindRotateValidatorKey:
 		return new(RotateValidatorKey)
+	case KindNotice:
+		return new(Notice)
+	case KindAcknowledgeNotice:
+		return new(AcknowledgeNotice)
+	case KindReleaseNotice:
+		return new(ReleaseNotice)
+	case KindDispute:
+		return new(Dispute)
+	case KindResolve:
+		return new(Resolve)
+	case KindAttest:
+		return new(Attest)
+	case KindRevokeAttestation:
+		return new(RevokeAttestation)
+	case KindAnchor:
+		return new(Anchor)
+	case KindDeclareYield:
+		return new(DeclareYield)
+	case KindSetThreshold:
+		return new(SetThreshold)
+	case KindPropose:
+		return new(Propose)
+	case KindVote:
+		return new(Vote)
 	}
 	return nil
 }
@@ -229,50 +267,84 @@ type RotateValidatorKey struct {
 // Kind returns KindCapture.
 func (*Capture) Kind() Kind { return KindCapture }
 
+func (p *Capture) effects(t *txRun) *Finding { return t.capture(p) }
+
 // Kind returns KindRegisterOrganisation.
 func (*RegisterOrganisation) Kind() Kind { return KindRegisterOrganisation }
+
+func (p *RegisterOrganisation) effects(t *txRun) *Finding { return t.registerOrganisation(p) }
 
 // Kind returns KindAdmitOrganisation.
 func (*AdmitOrganisation) Kind() Kind { return KindAdmitOrganisation }
 
+func (p *AdmitOrganisation) effects(t *txRun) *Finding { return t.admitOrganisation(p) }
+
 // Kind returns KindAddKey.
 func (*AddKey) Kind() Kind { return KindAddKey }
+
+func (p *AddKey) effects(t *txRun) *Finding { return t.addKey(p) }
 
 // Kind returns KindRevokeKey.
 func (*RevokeKey) Kind() Kind { return KindRevokeKey }
 
+func (p *RevokeKey) effects(t *txRun) *Finding { return t.revokeKey(p) }
+
 // Kind returns KindClaimPrefix.
 func (*ClaimPrefix) Kind() Kind { return KindClaimPrefix }
+
+func (p *ClaimPrefix) effects(t *txRun) *Finding { return t.claimPrefix(p) }
 
 // Kind returns KindApprovePrefix.
 func (*ApprovePrefix) Kind() Kind { return KindApprovePrefix }
 
+func (p *ApprovePrefix) effects(t *txRun) *Finding { return t.approvePrefix(p) }
+
 // Kind returns KindDelegate.
 func (*Delegate) Kind() Kind { return KindDelegate }
+
+func (p *Delegate) effects(t *txRun) *Finding { return t.delegate(p) }
 
 // Kind returns KindRevokeDelegation.
 func (*RevokeDelegation) Kind() Kind { return KindRevokeDelegation }
 
+func (p *RevokeDelegation) effects(t *txRun) *Finding { return t.revokeDelegation(p) }
+
 // Kind returns KindPutMasterData.
 func (*PutMasterData) Kind() Kind { return KindPutMasterData }
+
+func (p *PutMasterData) effects(t *txRun) *Finding { return t.putMasterData(p) }
 
 // Kind returns KindTransfer.
 func (*Transfer) Kind() Kind { return KindTransfer }
 
+func (p *Transfer) effects(t *txRun) *Finding { return t.transfer(p) }
+
 // Kind returns KindRegisterValidator.
 func (*RegisterValidator) Kind() Kind { return KindRegisterValidator }
+
+func (p *RegisterValidator) effects(t *txRun) *Finding { return t.registerValidator(p) }
 
 // Kind returns KindBond.
 func (*Bond) Kind() Kind { return KindBond }
 
+func (p *Bond) effects(t *txRun) *Finding { return t.bond(p.Validator, p.Amount) }
+
 // Kind returns KindUnbond.
 func (*Unbond) Kind() Kind { return KindUnbond }
+
+func (p *Unbond) effects(t *txRun) *Finding { return t.unbond(p) }
 
 // Kind returns KindSubmitEvidence.
 func (*SubmitEvidence) Kind() Kind { return KindSubmitEvidence }
 
+func (p *SubmitEvidence) effects(t *txRun) *Finding { return t.punish(p) }
+
 // Kind returns KindUnjail.
 func (*Unjail) Kind() Kind { return KindUnjail }
 
+func (p *Unjail) effects(t *txRun) *Finding { return t.unjail(p) }
+
 // Kind returns KindRotateValidatorKey.
 func (*RotateValidatorKey) Kind() Kind { return KindRotateValidatorKey }
+
+func (p *RotateValidatorKey) effects(t *txRun) *Finding { return t.rotateValidatorKey(p) }

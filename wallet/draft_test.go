@@ -21,7 +21,7 @@ func sponsored(t testing.TB) *Draft {
 	t.Helper()
 	b := builder(t, "farm")
 	b.Sponsor = keyOf(t, "sponsor").Address()
-	first, err := b.Transfer(keyOf(t, "other").Address(), 7)
+	first, err := b.Build(&ledger.Transfer{To: keyOf(t, "other").Address(), Amount: 7})
 	if err != nil {
 		t.Fatal(err)
 	}

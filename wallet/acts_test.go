@@ -9,7 +9,7 @@ import (
 	"waybill/ledger"
 )
 
-// The methods below make one transaction body each; the kinds of the ledger say what they mean.
+// Bodies as the tests of this package need them.
 
 // RegisterOrganisation makes the author an organisation, or changes its roles, parties and keys.
 func (b *Builder) RegisterOrganisation(org ledger.RegisterOrganisation) (ledger.Body, error) {
