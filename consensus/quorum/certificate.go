@@ -82,7 +82,7 @@ func (c Certificate) append(b []byte) []byte {
 // DecodeCertificate accepts exactly what Encode writes for a well-formed certificate: as many signatures as bits, no
 // more than MaxValidators bits, nothing after the end. Whether the signers exist and suffice is VerifyCertificates'.
 func DecodeCertificate(b []byte) (Certificate, error) {
-	r := reader{rest: b}
+	r := reader{crypto.ReadFields(b)}
 	c, err := r.certificate()
 	if err != nil {
 		return Certificate{}, err
@@ -94,24 +94,24 @@ func DecodeCertificate(b []byte) (Certificate, error) {
 }
 
 func (r *reader) certificate() (Certificate, error) {
-	scheme := r.u8()
-	if scheme != schemeSeparate && scheme != schemeTail && !r.short {
+	scheme := r.U8()
+	if scheme != schemeSeparate && scheme != schemeTail && !r.Short() {
 		return Certificate{}, refuse(ErrEncoding, "certificate scheme %d is not known", scheme)
 	}
 	c := Certificate{
-		Kind: VoteKind(r.u8()), Epoch: Epoch(r.u64()), View: View(r.u64()), Height: Height(r.u64()), Block: r.hash(),
+		Kind: VoteKind(r.U8()), Epoch: Epoch(r.U64()), View: View(r.U64()), Height: Height(r.U64()), Block: r.Hash(),
 	}
 	if scheme == schemeTail {
 		h := r.header()
 		c.Tail = &h
 	}
-	size := int(r.u8())
+	size := int(r.U8())
 	if size > MaxValidators/8 {
 		return Certificate{}, refuse(ErrEncoding, "a bitmap has at most %d bytes, got %d", MaxValidators/8, size)
 	}
-	c.Bitmap = slices.Clone(r.bytes(size))
-	raw := r.bytes(popcount(c.Bitmap) * crypto.SignatureSize)
-	if r.short {
+	c.Bitmap = slices.Clone(r.Bytes(size))
+	raw := r.Bytes(popcount(c.Bitmap) * crypto.SignatureSize)
+	if r.Short() {
 		return Certificate{}, refuse(ErrEncoding, "a certificate ends too early")
 	}
 	c.Signatures = make([]crypto.Signature, len(raw)/crypto.SignatureSize)

@@ -150,8 +150,8 @@ func (e Evidence) Encode() []byte {
 
 // DecodeEvidence accepts exactly what Encode writes for well-formed evidence in canonical order.
 func DecodeEvidence(b []byte) (Evidence, error) {
-	r := reader{rest: b}
-	e := Evidence{Offence: Offence(r.u8()), First: r.vote(), Second: r.vote()}
+	r := reader{crypto.ReadFields(b)}
+	e := Evidence{Offence: Offence(r.U8()), First: r.vote(), Second: r.vote()}
 	if err := r.done("piece of evidence"); err != nil {
 		return Evidence{}, err
 	}

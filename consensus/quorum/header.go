@@ -88,7 +88,7 @@ func (h Header) Encode() []byte {
 // DecodeHeader accepts exactly what Encode writes for version 1 with known flags and a time that is not negative; the
 // error is of kind ErrEncoding.
 func DecodeHeader(b []byte) (Header, error) {
-	r := reader{rest: b}
+	r := reader{crypto.ReadFields(b)}
 	h := r.header()
 	if err := r.done("header"); err != nil {
 		return Header{}, err
@@ -101,13 +101,13 @@ func DecodeHeader(b []byte) (Header, error) {
 
 func (r *reader) header() Header {
 	return Header{
-		Version: r.u16(), Genesis: r.hash(), Epoch: Epoch(r.u64()), View: View(r.u64()), Height: Height(r.u64()),
-		Parent: r.hash(), ParentView: View(r.u64()),
-		TimeMs: int64(r.u64()), Proposer: r.u16(),
-		PayloadRoot: r.hash(), PayloadBytes: r.u32(), TxCount: r.u32(), Justification: r.hash(), Closing: r.hash(),
-		ValidatorSet: r.hash(), NextValidatorSet: r.hash(), Params: r.hash(),
-		ExecHeight: Height(r.u64()), ExecStateRoot: r.hash(), ExecReceiptsRoot: r.hash(),
-		Flags: r.u16(),
+		Version: r.U16(), Genesis: r.Hash(), Epoch: Epoch(r.U64()), View: View(r.U64()), Height: Height(r.U64()),
+		Parent: r.Hash(), ParentView: View(r.U64()),
+		TimeMs: int64(r.U64()), Proposer: r.U16(),
+		PayloadRoot: r.Hash(), PayloadBytes: r.U32(), TxCount: r.U32(), Justification: r.Hash(), Closing: r.Hash(),
+		ValidatorSet: r.Hash(), NextValidatorSet: r.Hash(), Params: r.Hash(),
+		ExecHeight: Height(r.U64()), ExecStateRoot: r.Hash(), ExecReceiptsRoot: r.Hash(),
+		Flags: r.U16(),
 	}
 }
 

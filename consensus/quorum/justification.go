@@ -36,7 +36,7 @@ func (j Justification) Encode() []byte {
 
 // DecodeJustification accepts exactly what Encode writes for a well-formed justification.
 func DecodeJustification(b []byte) (Justification, error) {
-	r := reader{rest: b}
+	r := reader{crypto.ReadFields(b)}
 	j, err := r.justification()
 	if err != nil {
 		return Justification{}, err
@@ -48,7 +48,7 @@ func DecodeJustification(b []byte) (Justification, error) {
 }
 
 func (r *reader) justification() (j Justification, err error) {
-	switch has := r.u8(); {
+	switch has := r.U8(); {
 	case has == 1:
 		parent, err := r.certificate()
 		if err != nil {
@@ -58,7 +58,7 @@ func (r *reader) justification() (j Justification, err error) {
 	case has > 1:
 		return Justification{}, refuse(ErrEncoding, "a justification begins with %d", has)
 	}
-	n := int(r.u16())
+	n := int(r.U16())
 	if n > MaxSkip {
 		return Justification{}, refuse(ErrEncoding, "a justification has at most %d nullifications, got %d", MaxSkip, n)
 	}

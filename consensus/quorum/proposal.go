@@ -81,9 +81,9 @@ func appendPayload(b []byte, payload [][]byte) []byte {
 // DecodeProposal accepts exactly what Encode writes for a well-formed proposal inside the bounds. Payload shares memory
 // with b, which must not be changed afterwards.
 func DecodeProposal(b []byte) (Proposal, error) {
-	r := reader{rest: b}
-	p := Proposal{Header: r.header(), Signature: r.signature()}
-	if r.short {
+	r := reader{crypto.ReadFields(b)}
+	p := Proposal{Header: r.header(), Signature: r.Signature()}
+	if r.Short() {
 		return Proposal{}, refuse(ErrEncoding, "a proposal ends too early")
 	}
 	if err := p.Header.checkForm(); err != nil {
@@ -103,15 +103,15 @@ func DecodeProposal(b []byte) (Proposal, error) {
 }
 
 func (r *reader) payload() ([][]byte, error) {
-	count := r.length()
+	count := r.Length()
 	// Each transaction takes five bytes at least, so that a short message cannot make a long list.
-	if count > MaxPayloadTxs || count > len(r.rest)/5 {
-		return nil, refuse(ErrEncoding, "a payload of %d transactions in %d bytes (at most %d)", count, len(r.rest), MaxPayloadTxs)
+	if count > MaxPayloadTxs || count > r.Left()/5 {
+		return nil, refuse(ErrEncoding, "a payload of %d transactions in %d bytes (at most %d)", count, r.Left(), MaxPayloadTxs)
 	}
 	payload := make([][]byte, 0, count)
 	total := 0
 	for range count {
-		tx := r.bytes(r.length())
+		tx := r.Bytes(r.Length())
 		if total += len(tx); len(tx) == 0 || total > MaxPayloadBytes {
 			return nil, refuse(ErrEncoding, "a transaction is empty or cut short, or the payload exceeds %d bytes", MaxPayloadBytes)
 		}

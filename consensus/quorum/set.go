@@ -99,17 +99,17 @@ func (s *Set) Encode() []byte { return encodeValidators(s.validators) }
 
 // DecodeSet accepts exactly what Encode writes: a valid set in its own order. Errors are of kind ErrEncoding or ErrSet.
 func DecodeSet(b []byte) (*Set, error) {
-	r := reader{rest: b}
-	n := int(r.u16())
-	if n > MaxValidators || !r.short && n*validatorSize != len(r.rest) {
+	r := reader{crypto.ReadFields(b)}
+	n := int(r.U16())
+	if n > MaxValidators || !r.Short() && n*validatorSize != r.Left() {
 		return nil, refuse(ErrEncoding, "a set of %d validators in %d bytes (at most %d validators)", n, len(b), MaxValidators)
 	}
 	validators := make([]Validator, n)
 	for i := range validators {
 		v := &validators[i]
-		copy(v.Key[:], r.bytes(len(v.Key)))
-		v.Power = Power(r.u64())
-		copy(v.Operator[:], r.bytes(len(v.Operator)))
+		copy(v.Key[:], r.Bytes(len(v.Key)))
+		v.Power = Power(r.U64())
+		copy(v.Operator[:], r.Bytes(len(v.Operator)))
 	}
 	if err := r.done("validator set"); err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func (v Vote) appendContent(b []byte) []byte {
 
 // DecodeVote accepts exactly what Encode writes for a well-formed vote; the error is of kind ErrEncoding or ErrForm.
 func DecodeVote(b []byte) (Vote, error) {
-	r := reader{rest: b}
+	r := reader{crypto.ReadFields(b)}
 	v := r.vote()
 	if err := r.done("vote"); err != nil {
 		return Vote{}, err
@@ -142,8 +142,8 @@ func DecodeVote(b []byte) (Vote, error) {
 
 func (r *reader) vote() Vote {
 	return Vote{
-		Kind: VoteKind(r.u8()), Epoch: Epoch(r.u64()), View: View(r.u64()), Height: Height(r.u64()),
-		Block: r.hash(), Signer: r.u16(), Signature: r.signature(),
+		Kind: VoteKind(r.U8()), Epoch: Epoch(r.U64()), View: View(r.U64()), Height: Height(r.U64()),
+		Block: r.Hash(), Signer: r.U16(), Signature: r.Signature(),
 	}
 }
 

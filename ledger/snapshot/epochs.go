@@ -161,15 +161,15 @@ func HandoverSize(h *store.Handover) int {
 
 // DecodeHandovers accepts exactly what EncodeHandovers writes, at most the given number; the error is of kind ErrEncoding.
 func DecodeHandovers(raw []byte, most int) ([]store.Handover, error) {
-	r := reader{rest: raw}
-	count := r.u32()
-	if r.short || uint64(count) > uint64(most) || uint64(count)*quorum.HeaderSize > uint64(len(r.rest)) {
+	r := reader{crypto.ReadFields(raw)}
+	count := r.U32()
+	if r.Short() || uint64(count) > uint64(most) || uint64(count)*quorum.HeaderSize > uint64(r.Left()) {
 		return nil, refuse(ErrEncoding, "%d hand-overs (at most %d) in %d bytes", count, most, len(raw))
 	}
 	list := make([]store.Handover, count)
 	for i := range list {
 		var err error
-		if list[i].Closing, err = quorum.DecodeHeader(r.bytes(quorum.HeaderSize)); err != nil {
+		if list[i].Closing, err = quorum.DecodeHeader(r.Bytes(quorum.HeaderSize)); err != nil {
 			return nil, refuseBy(ErrEncoding, err, "hand-over %d", i)
 		}
 		if list[i].Certificate, err = r.certificate(); err != nil {

@@ -102,19 +102,19 @@ func DecodeManifest(raw []byte) (*Manifest, error) {
 	if len(raw) > MaxManifestBytes {
 		return nil, refuse(ErrEncoding, "a manifest of %d bytes, at most %d", len(raw), MaxManifestBytes)
 	}
-	r := reader{rest: raw}
-	if v := r.u16(); !r.short && v != ManifestVersion {
+	r := reader{crypto.ReadFields(raw)}
+	if v := r.U16(); !r.Short() && v != ManifestVersion {
 		return nil, refuse(ErrEncoding, "manifest version %d is not known; this program knows %d", v, ManifestVersion)
 	}
-	m := &Manifest{Genesis: r.hash()}
+	m := &Manifest{Genesis: r.Hash()}
 	var err error
 	if m.Headers, err = r.headers(); err != nil {
 		return nil, err
 	}
-	m.Target, m.Keys, m.Bytes = r.u32(), r.u64(), r.u64()
-	count := r.u32() // compared as it is: where an int has 32 bits, it may be negative as one
-	if r.short || count > MaxChunks || int(count) > len(r.rest)/minChunkSize {
-		return nil, refuse(ErrEncoding, "%d chunks (at most %d) in %d bytes", count, MaxChunks, len(r.rest))
+	m.Target, m.Keys, m.Bytes = r.U32(), r.U64(), r.U64()
+	count := r.U32() // compared as it is: where an int has 32 bits, it may be negative as one
+	if r.Short() || count > MaxChunks || int(count) > r.Left()/minChunkSize {
+		return nil, refuse(ErrEncoding, "%d chunks (at most %d) in %d bytes", count, MaxChunks, r.Left())
 	}
 	m.Chunks = make([]Chunk, count)
 	for i := range m.Chunks {
@@ -129,12 +129,12 @@ func DecodeManifest(raw []byte) (*Manifest, error) {
 }
 
 func (r *reader) chunk(c *Chunk) error {
-	c.Depth = r.u16()
+	c.Depth = r.U16()
 	if c.Depth > maxDepth {
 		return refuse(ErrEncoding, "a chunk of depth %d", c.Depth)
 	}
-	copy(c.Prefix[:], r.bytes(int(c.Depth+7)/8))
-	c.Keys, c.Bytes, c.Hash = r.u32(), r.u32(), r.hash()
+	copy(c.Prefix[:], r.Bytes(int(c.Depth+7)/8))
+	c.Keys, c.Bytes, c.Hash = r.U32(), r.U32(), r.Hash()
 	if masked(c.Prefix, int(c.Depth)) != c.Prefix {
 		return refuse(ErrEncoding, "a prefix with more bits than its depth of %d", c.Depth)
 	}

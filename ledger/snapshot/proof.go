@@ -36,7 +36,7 @@ const MaxProofBytes = 2 + MaxSpan*quorum.HeaderSize + 2*(4+quorum.MaxCertificate
 
 // DecodeProof accepts exactly what Encode writes; the error is of kind ErrEncoding.
 func DecodeProof(raw []byte) (*Proof, error) {
-	r := reader{rest: raw}
+	r := reader{crypto.ReadFields(raw)}
 	p := &Proof{}
 	var err error
 	if p.Path, err = r.headers(); err != nil {
@@ -45,7 +45,7 @@ func DecodeProof(raw []byte) (*Proof, error) {
 	if p.Last, err = r.certificate(); err != nil {
 		return nil, err
 	}
-	p.FirstAt = int(r.u16())
+	p.FirstAt = int(r.U16())
 	if first := r.part(quorum.MaxCertificateSize); len(first) > 0 {
 		c, err := quorum.DecodeCertificate(first)
 		if err != nil {
