@@ -377,6 +377,3 @@ func (n *Node) close() (err error) {
 	})
 	return err
 }
-
-// DatabaseDir is where the ledger of a data folder is.
-func DatabaseDir(dataDir string) string { return filepath.Join(dataDir, "db") }
