@@ -45,6 +45,7 @@ var storeys = map[string][]string{
 	"testnet":           {"..."},
 	"cmd/waybill":       {"..."},
 	"internal/archtest": {},
+	"internal/vectors":  {"..."},
 }
 
 // testsMay lists what the tests of a package may import besides what its code may, and why.
