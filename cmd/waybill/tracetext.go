@@ -9,6 +9,7 @@ import (
 
 	"waybill/epcis/gs1"
 	"waybill/epcis/trace"
+	"waybill/epcis/unit"
 )
 
 // naming gives identifiers the names people know them by; "" where there is none.
@@ -406,14 +407,13 @@ func (t *traceText) party(id string) string {
 	return id
 }
 
-// amount is a quantity with its unit in words where it is a common one (UN/ECE Recommendation 20).
+// amount is a quantity with the symbol of its unit (UN/ECE Recommendation 20), or its code if the unit is unknown.
 func amount(quantity, uom string) string {
-	units := map[string]string{"KGM": "kg", "GRM": "g", "LTR": "l", "TNE": "t", "LBR": "lb", "": ""}
-	unit, ok := units[uom]
-	if !ok {
-		unit = uom
+	symbol := uom
+	if u, ok := unit.Lookup(uom); ok {
+		symbol = u.Symbol
 	}
-	return strings.TrimSpace(quantity + " " + unit)
+	return strings.TrimSpace(quantity + " " + symbol)
 }
 
 // shortAddress is enough of an address to tell it from others on a page.

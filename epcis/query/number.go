@@ -41,16 +41,21 @@ func (o Op) holds(cmp int) bool {
 type NumberTest struct {
 	Field  string // "quantity", "value", "minValue"…
 	Op     Op
-	UOM    string // "" for any unit
+	UOM    string // "" for any unit; an amount in another unit of its dimension is converted
 	Values []epcis.Decimal
 }
 
 func (t NumberTest) holds(d *epcis.Decimal, uom string) bool {
-	if d == nil || t.UOM != "" && t.UOM != uom {
+	if d == nil {
 		return false
 	}
+	wanted := t.UOM
+	if wanted == "" {
+		wanted = uom
+	}
 	for _, v := range t.Values {
-		if t.Op.holds(d.Cmp(v)) {
+		order, err := epcis.Measure{Amount: *d, UOM: uom}.Cmp(epcis.Measure{Amount: v, UOM: wanted})
+		if err == nil && t.Op.holds(order) {
 			return true
 		}
 	}

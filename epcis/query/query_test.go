@@ -123,6 +123,8 @@ func TestEachParameter(t *testing.T) {
 		{"LT_quantity", "1.26e1", "12.5"},
 		{"LE_quantity_KGM", "12.5", "12.4"},
 		{"GE_quantity_KGM", "1", "100"},
+		{"EQ_quantity_GRM", "12500", "12.5"},
+		{"GE_quantity_LBR", "27.5", "27.6"},
 		{"EQ_eventID", "urn:uuid:11111111-1111-4111-8111-111111111111", "urn:uuid:0"},
 		{"GE_errorDeclarationTime", "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"},
 		{"LT_errorDeclaration_Time", "2026-03-03T00:00:00Z", "2026-03-02T00:00:00Z"},
@@ -137,6 +139,8 @@ func TestEachParameter(t *testing.T) {
 		{"GE_startTime", "2026-03-01T07:00:00Z", "2026-03-01T07:00:01Z"},
 		{"LT_startTime", "2026-03-01T07:00:01Z", "2026-03-01T07:00:00Z"},
 		{"EQ_value_CEL", "3.9", "4"},
+		{"EQ_value_FAH", "39.02", "3.9"},
+		{"GT_value_KEL", "277", "277.05"},
 		{"GT_maxValue_CEL", "6", "6.1"},
 		{"GE_percRank", "90", "91"},
 		{"EQ_ILMD_ext:grade", "A|B", "C"},
@@ -186,6 +190,7 @@ func TestFlagsAndExistence(t *testing.T) {
 		{"", true, true},
 		{"EQ_bizStep=shipping&EQ_action=OBSERVE", true, false},
 		{"EQ_bizStep=shipping&EQ_action=ADD", false, false},
+		{"LT_quantity_LTR=100", false, false},           // kilograms are no litres
 		{"EQ_quantity=1&EQ_quantity=12.5", true, false}, // repeated: a list
 	} {
 		q := parse(t, c.query)

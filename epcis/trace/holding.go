@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"waybill/epcis"
+	"waybill/epcis/unit"
 )
 
 // quantity is an amount in a unit; a nil amount is unknown.
@@ -19,7 +20,19 @@ func toQuantity(d *epcis.Decimal, uom string) *quantity {
 	return &quantity{d, uom}
 }
 
-// amountOf adds up what an event says of an item in some parts; nil if it says nothing, or not in one unit.
+// plus adds an amount; nil if one is unknown, or if their units do not measure the same.
+func (q *quantity) plus(d *epcis.Decimal, uom string) *quantity {
+	if q == nil || d == nil {
+		return nil
+	}
+	sum, err := epcis.Measure{Amount: *q.amount, UOM: q.uom}.Add(epcis.Measure{Amount: *d, UOM: uom})
+	if err != nil {
+		return nil
+	}
+	return &quantity{&sum.Amount, sum.UOM}
+}
+
+// amountOf adds up what an event says of an item in some parts; nil if it says nothing, or not in units of one dimension.
 func amountOf(e *entry, key string, parts ...part) *quantity {
 	var sum *quantity
 	for _, m := range e.of(key, parts...) {
@@ -29,11 +42,9 @@ func amountOf(e *entry, key string, parts ...part) *quantity {
 		case sum == nil:
 			sum = toQuantity(m.quantity, m.uom)
 		default:
-			total := plus(sum.amount, m.quantity, sum.uom == m.uom)
-			if total == nil {
+			if sum = sum.plus(m.quantity, m.uom); sum == nil {
 				return nil
 			}
-			sum = toQuantity(total, m.uom)
 		}
 	}
 	return sum
@@ -212,45 +223,46 @@ func (p *parcels) take(v *visit, what change, q *quantity) []*parcel {
 		return p.remove(fitting)
 	}
 	var taken []*parcel
-	left := *q.amount
+	left := &epcis.Measure{Amount: *q.amount, UOM: q.uom}
 	for _, n := range fitting {
-		if left.Sign() <= 0 {
+		if left.Amount.Sign() <= 0 {
 			break
 		}
-		if n.amount == nil || n.UOM != q.uom {
+		if n.amount == nil {
 			continue
 		}
-		part, rest := splitAmount(*n.amount, left)
+		part, rest, err := splitMeasure(epcis.Measure{Amount: *n.amount, UOM: n.UOM}, *left)
+		if err != nil {
+			continue // what is counted in another way
+		}
 		if rest == nil {
 			taken = append(taken, p.remove([]*parcel{n})...)
 		} else {
 			piece := *n
-			piece.amount = &part
-			n.amount = rest
+			piece.amount, piece.UOM = &part.Amount, part.UOM
+			n.amount, n.UOM = &rest.Amount, rest.UOM
 			taken = append(taken, &piece)
 		}
 		less, err := left.Sub(part)
 		if err != nil {
 			break
 		}
-		left = less
+		left = &less
 	}
-	if left.Sign() > 0 {
-		taken = append(taken, p.appear(v, what, &quantity{&left, q.uom})...)
+	if left.Amount.Sign() > 0 {
+		taken = append(taken, p.appear(v, what, &quantity{&left.Amount, left.UOM})...)
 	}
 	return taken
 }
 
-// splitAmount takes up to want from have; rest is nil if nothing is left.
-func splitAmount(have, want epcis.Decimal) (part epcis.Decimal, rest *epcis.Decimal) {
-	if have.Cmp(want) <= 0 {
-		return have, nil
+// splitMeasure takes up to want from have; rest is nil if nothing is left. The error says that they cannot be compared.
+func splitMeasure(have, want epcis.Measure) (part epcis.Measure, rest *epcis.Measure, err error) {
+	order, err := have.Cmp(want)
+	if err != nil || order <= 0 {
+		return have, nil, err
 	}
 	left, err := have.Sub(want)
-	if err != nil {
-		return have, nil
-	}
-	return want, &left
+	return want, &left, err
 }
 
 // appear makes a parcel that no earlier event accounts for. That is how goods from before the record begin; later it
@@ -332,7 +344,11 @@ func (p *parcels) holdings(index map[Ref]int) []Holding {
 			out = append(out, &c)
 			continue
 		}
-		out[same].amount = plus(out[same].amount, n.amount, true)
+		if sum := toQuantity(out[same].amount, out[same].UOM).plus(n.amount, n.UOM); sum != nil {
+			out[same].amount, out[same].UOM = sum.amount, sum.uom
+		} else {
+			out[same].amount = nil
+		}
 		if n.since.after(out[same].since.moment) {
 			out[same].since, out[same].TimeMs = n.since, n.TimeMs
 		}
@@ -351,7 +367,7 @@ func (p *parcels) holdings(index map[Ref]int) []Holding {
 
 func mergeable(a, b *parcel) bool {
 	return a.Status == b.Status && a.Party == b.Party && a.To == b.To && a.Place == b.Place && a.Carrier == b.Carrier &&
-		a.UOM == b.UOM && (a.amount == nil) == (b.amount == nil)
+		unit.SameDimension(a.UOM, b.UOM) && (a.amount == nil) == (b.amount == nil)
 }
 
 var statusOrder = []Status{StatusOnHand, StatusInTransit, StatusSold, StatusConsumed, StatusDestroyed, StatusUnknown}

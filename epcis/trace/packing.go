@@ -12,10 +12,9 @@ type packing struct {
 	window
 	child, parent string // keys
 	kind          EdgeKind
-	events        []*entry       // that say so
-	quantity      *epcis.Decimal // put in, where events say
-	left          *epcis.Decimal // of it, not taken out yet
-	uom           string
+	events        []*entry  // that say so
+	quantity      *quantity // put in, where events say
+	left          *quantity // of it, not taken out yet
 }
 
 // packings works out when an item was in which parent.
@@ -123,9 +122,10 @@ func (p *packer) child(e *entry, kind EdgeKind, parent string, m mention) {
 	k := p.find(kind, parent)
 	if e.event.Action == epcis.ActionDelete {
 		if k == nil {
-			k = &packing{window: window{from: p.lastEmptied(parent)}, child: p.item.key, parent: parent, kind: kind, uom: m.uom}
+			k = &packing{window: window{from: p.lastEmptied(parent)}, child: p.item.key, parent: parent, kind: kind}
 			p.current = append(p.current, k)
-			k.quantity, k.left = m.quantity, m.quantity
+			k.quantity = toQuantity(m.quantity, m.uom)
+			k.left = k.quantity
 		}
 		k.events = append(k.events, e)
 		if !p.takeOut(k, m) {
@@ -141,14 +141,15 @@ func (p *packer) child(e *entry, kind EdgeKind, parent string, m mention) {
 		}
 	}
 	if k == nil {
-		k = &packing{window: window{from: e.moment}, child: p.item.key, parent: parent, kind: kind, quantity: m.quantity, left: m.quantity, uom: m.uom, events: []*entry{e}}
+		k = &packing{window: window{from: e.moment}, child: p.item.key, parent: parent, kind: kind, quantity: toQuantity(m.quantity, m.uom), events: []*entry{e}}
+		k.left = k.quantity
 		p.current = append(p.current, k)
 		return
 	}
 	if e.event.Action == epcis.ActionAdd {
 		k.events = append(k.events, e)
-		k.quantity = plus(k.quantity, m.quantity, k.uom == m.uom)
-		k.left = plus(k.left, m.quantity, k.uom == m.uom)
+		k.quantity = k.quantity.plus(m.quantity, m.uom)
+		k.left = k.left.plus(m.quantity, m.uom)
 	}
 }
 
@@ -182,27 +183,12 @@ func (p *packer) close(k *packing, e *entry) {
 
 // takeOut reports whether something of a quantity is left after part of it was unpacked.
 func (p *packer) takeOut(k *packing, m mention) bool {
-	if p.single || k.left == nil || m.quantity == nil || k.uom != m.uom {
+	if p.single || k.left == nil || m.quantity == nil {
 		return false
 	}
-	left, err := k.left.Sub(*m.quantity)
-	if err != nil || left.Sign() <= 0 {
-		return false
-	}
-	k.left = &left
-	return true
-}
-
-// plus adds two amounts; unknown if one is, or if they are in different units.
-func plus(a, b *epcis.Decimal, sameUnit bool) *epcis.Decimal {
-	if a == nil || b == nil || !sameUnit {
-		return nil
-	}
-	sum, err := a.Add(*b)
-	if err != nil {
-		return nil
-	}
-	return &sum
+	out := m.quantity.Neg()
+	k.left = k.left.plus(&out, m.uom)
+	return k.left != nil && k.left.amount.Sign() > 0
 }
 
 // contents lists what was in a container at some time of the window, each stretch once.

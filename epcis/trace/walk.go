@@ -342,7 +342,7 @@ func (w *walk) carrier(n *visited, inner, k packing, in window, depth int, path 
 		if mine {
 			continue
 		}
-		n.see(&visit{entry: e, via: c.item.key, inner: inner.parent, quantity: toQuantity(inner.quantity, inner.uom)})
+		n.see(&visit{entry: e, via: c.item.key, inner: inner.parent, quantity: inner.quantity})
 		if w.dir == DirectionForward && e.has(c.item.key, partInput) {
 			if err := w.consumedWith(c, e); err != nil {
 				return err
@@ -384,7 +384,7 @@ func (w *walk) consumedWith(c *visited, e *entry) error {
 
 func (w *walk) packedLink(k packing) {
 	l := w.link(k.kind, k.child, k.parent, k.from)
-	l.endAt, l.quantity = k.to, toQuantity(k.quantity, k.uom)
+	l.endAt, l.quantity = k.to, k.quantity
 	l.add(k.events...)
 }
 
