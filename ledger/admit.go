@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"waybill/consensus/quorum"
-	"waybill/crypto"
 )
 
 // Precheck answers, without any cryptography, whether a transaction may be worth checking the signatures of: its
@@ -66,7 +65,10 @@ func admit(b *blockRun, tx *Transaction) (fee uint64, f *Finding) {
 	fee, ok := FeeOf(&b.params, tx.Size(), tx.Body.Tip)
 	payer, _ := get[Account](b.o, AccountKey(tx.payer()))
 	if !ok || payer.Balance < fee {
-		return 0, refuse(CodeFee, "/tip", tx.payer().String(), decimal(payer.Balance), decimal(fee))
+		if !b.governs(tx) {
+			return 0, refuse(CodeFee, "/tip", tx.payer().String(), decimal(payer.Balance), decimal(fee))
+		}
+		fee = payer.Balance
 	}
 	return fee, b.checkDependencies(tx)
 }
@@ -84,29 +86,14 @@ func (b *blockRun) checkSigners(tx *Transaction) *Finding {
 	if !known && (tx.Body.Kind != KindRegisterOrganisation || tx.Body.Sponsor == nil) {
 		return refuse(CodeUnknownAuthor, "/author", tx.Body.Author.String())
 	}
-	if !b.signed(tx, &author, tx.Body.Author) {
-		return refuse(CodeKeyNotActive, "/signatures", tx.Body.Author.String(), decimal(b.height))
-	}
-	if tx.Body.Sponsor == nil {
-		return nil
+	if f := b.checkSigned(tx, &author, tx.Body.Author, CodeKeyNotActive, CodeTooFewSigned); f != nil || tx.Body.Sponsor == nil {
+		return f
 	}
 	sponsor, known := get[Account](b.o, AccountKey(*tx.Body.Sponsor))
 	if !known {
 		return refuse(CodeUnknownSponsor, "/sponsor", tx.Body.Sponsor.String())
 	}
-	if !b.signed(tx, &sponsor, *tx.Body.Sponsor) {
-		return refuse(CodeSponsorNotSigned, "/signatures", tx.Body.Sponsor.String(), decimal(b.height))
-	}
-	return nil
-}
-
-func (b *blockRun) signed(tx *Transaction, acct *Account, address crypto.Address) bool {
-	for i := range tx.Signatures {
-		if acct.KeyActive(address, tx.Signatures[i].Key, b.height) {
-			return true
-		}
-	}
-	return false
+	return b.checkSigned(tx, &sponsor, *tx.Body.Sponsor, CodeSponsorNotSigned, CodeTooFewSponsors)
 }
 
 func (b *blockRun) checkWindow(tx *Transaction) *Finding {

@@ -72,6 +72,9 @@ func beginBlock(v View, b *Block) (*blockRun, error) {
 		return nil, err
 	}
 	run := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: b.Header.Height, timeMs: b.Header.TimeMs, epoch: *epoch}
+	if err := run.checkProtocol(); err != nil {
+		return nil, err
+	}
 	if err := run.checkBlock(b); err != nil {
 		return nil, err
 	}
@@ -84,9 +87,11 @@ func beginBlock(v View, b *Block) (*blockRun, error) {
 	return run, run.o.err
 }
 
-// forget drops the ids of the block that no transaction in the expiry window can repeat any more.
+// forget drops the ids of the block that no transaction in the expiry window can repeat any more. The window is the longest
+// there ever was: one that is in force now may be shorter than that under which a transaction got its expiry height.
 func (b *blockRun) forget() {
-	window := quorum.Height(b.params.ExpiryWindow)
+	g, _ := get[guards](b.o, []byte(keyGuards))
+	window := quorum.Height(g.ExpiryWindow)
 	if b.height <= window+1 {
 		return
 	}

@@ -63,8 +63,8 @@ func (b *blockRun) addDuty(index int, d duty) {
 	put(b.o, dutyKey(index), total)
 }
 
-// closeEpoch ends the epoch: pays rewards, jails who was down, keeps the old set as long as it can be held to account, and
-// begins the next one.
+// closeEpoch ends the epoch: pays rewards, jails who was down, decides proposals, keeps the old set as long as it can be
+// held to account, and begins the next one.
 func (b *blockRun) closeEpoch(h *quorum.Header, next *quorum.Set) {
 	set := b.setOf(b.epoch.Number)
 	duties := make([]duty, len(set.Members))
@@ -75,6 +75,7 @@ func (b *blockRun) closeEpoch(h *quorum.Header, next *quorum.Set) {
 	b.reward(&set, duties)
 	b.jail(&set, duties)
 	b.holdBack(next)
+	b.decide(&set)
 	b.handOver(h, next)
 }
 

@@ -26,6 +26,8 @@ const (
 	CodeDependencyFailed  Code = 112
 	CodeNoOrganisation    Code = 113
 	CodeNotAdmitted       Code = 114
+	CodeTooFewSigned      Code = 115
+	CodeTooFewSponsors    Code = 116
 
 	// R2: company prefixes.
 	CodeForeignPrefix     Code = 201
@@ -134,6 +136,8 @@ const (
 	CodeNotJailed       Code = 2115
 	CodeJailed          Code = 2116
 	CodeOldKey          Code = 2117
+	CodeBadThreshold    Code = 2118
+	CodeBelowThreshold  Code = 2119
 
 	// Evidence. The first five leave nothing in the state, like those of R1.
 	CodeEvidenceFuture   Code = 2201
@@ -142,6 +146,21 @@ const (
 	CodeEvidenceStranger Code = 2204
 	CodeEvidencePunished Code = 2205
 	CodeSlashed          Code = 2206 // a flag: what accepted evidence did
+
+	// Governance.
+	CodeNotVoter         Code = 2301
+	CodeTooManyOwnOpen   Code = 2302
+	CodeTooManyProposals Code = 2303
+	CodeNoProposal       Code = 2304
+	CodeDecided          Code = 2305
+	CodeParamBounds      Code = 2306
+	CodeParamWindow      Code = 2307
+	CodeUnbondingFloor   Code = 2308
+	CodeNothingChanges   Code = 2309
+	CodeNeedsRegistrar   Code = 2310
+	CodeTooManyOfficers  Code = 2311
+	CodeUpgradeSoon      Code = 2312
+	CodeUpgradeOld       Code = 2313
 )
 
 // codeInfo is the name of a code and its sentences; {0}, {1}… stand for the finding's arguments.
@@ -168,6 +187,8 @@ var codes = map[Code]codeInfo{
 	CodeDependencyFailed:  {"dependency-failed", "transaction {0}, which this one depends on, was refused", "Correct that one first"},
 	CodeNoOrganisation:    {"no-organisation", "account {0} is not an organisation and this network takes events of organisations only", "Register the organisation first"},
 	CodeNotAdmitted:       {"not-admitted", "organisation {0} is not admitted", "Ask a registrar of the network to admit it"},
+	CodeTooFewSigned:      {"too-few-signed", "account {0} needs the signatures of {1} of its keys, and {2} that may sign at height {3} did", "Have more holders of its keys sign the same transaction"},
+	CodeTooFewSponsors:    {"too-few-sponsors", "sponsor {0} needs the signatures of {1} of its keys, and {2} that may sign at height {3} did", "Have more holders of its keys sign the same transaction"},
 
 	CodeForeignPrefix:     {"foreign-prefix", "{0} does not hold company prefix {1} ({2} does, since height {3}), so {4} is not its to name", "Ask {2} for a delegation or use your own prefix"},
 	CodeNoPrefix:          {"no-prefix", "nobody on this network holds a company prefix of {0}", "Claim the prefix and have a registrar approve it"},
@@ -265,6 +286,8 @@ var codes = map[Code]codeInfo{
 	CodeTooManyVals:     {"too-many-validators", "the network takes at most {0} validators", "Wait until one leaves"},
 	CodeTooManyUnbonds:  {"too-many-unbonds", "at most {0} unbonds may be under way for one account", "Wait for one to be released"},
 	CodeZeroAmount:      {"zero-amount", "the amount is zero", "Name an amount"},
+	CodeBadThreshold:    {"bad-threshold", "account {0} has {1} keys that stay active, so {2} cannot have to sign", "Ask for fewer, or add keys first and wait until they are active"},
+	CodeBelowThreshold:  {"below-threshold", "without key {0}, account {1} would have {2} active keys at some height, and {3} must sign", "Lower the threshold or add another key first, and wait until it is active"},
 
 	CodeEvidenceFuture:   {"evidence-future", "the evidence is about epoch {0}, this is epoch {1}", "Wait for that epoch"},
 	CodeEvidenceOld:      {"evidence-old", "the evidence is about epoch {0}, this is epoch {1}, and the time for it is over", ""},
@@ -272,6 +295,20 @@ var codes = map[Code]codeInfo{
 	CodeEvidenceStranger: {"evidence-stranger", "{0} was not validator {1} of epoch {2}", "Check the evidence"},
 	CodeEvidencePunished: {"evidence-punished", "operator {0} was punished at height {1} already, and nobody is twice", ""},
 	CodeSlashed:          {"slashed", "operator {0} signed a contradiction ({1} in epoch {2}, view {3}) and lost {4}, {5} millionths of what stood behind it", ""},
+
+	CodeNotVoter:         {"not-voter", "{0} operates no validator of epoch {1}", "Have an operator of a validator of this epoch do it, or be elected first"},
+	CodeTooManyOwnOpen:   {"too-many-own-open", "{0} has {1} open proposals, which is the limit", "Wait until one is decided"},
+	CodeTooManyProposals: {"too-many-proposals", "{0} proposals are open, which is the limit", "Wait until one is decided"},
+	CodeNoProposal:       {"no-proposal", "there is no proposal {0}", "Check the id: it is that of the transaction that proposed"},
+	CodeDecided:          {"decided", "proposal {0} was decided at height {1}: {2}", "Make a new proposal"},
+	CodeParamBounds:      {"param-bounds", "parameter {0} would be {1}, and with the others as they would be it must be from {2} to {3}", "Propose a value from {2} to {3}, or change the others too"},
+	CodeParamWindow:      {"param-window", "evidence would count for {0} ms in which up to {1} epochs can end; at most {2} ms and {3} epochs", "Propose longer epochs or a shorter window"},
+	CodeUnbondingFloor:   {"unbonding-floor", "unbondingEpochs times epochMs would be {0} ms, less than the {1} ms of genesis, on which light clients rely", "Keep the product at {1} ms or above"},
+	CodeNothingChanges:   {"nothing-changes", "it is so already", "Propose what would change something"},
+	CodeNeedsRegistrar:   {"needs-registrar", "the network would need a registrar and have none", "Have another account made registrar first"},
+	CodeTooManyOfficers:  {"too-many-officers", "there are {0} accounts with the office {1}, which is the limit", "Take the office from one of them first"},
+	CodeUpgradeSoon:      {"upgrade-soon", "block {0} is too near for an upgrade: operators must have until block {1} at least to install the program", "Propose a later height"},
+	CodeUpgradeOld:       {"upgrade-old", "the network runs protocol {0} and the proposal is for {1}", "Propose a later protocol"},
 }
 
 func (c Code) info() codeInfo {

@@ -57,6 +57,10 @@
 //   - An operator is punished once, with all its validators, whatever keys they have by then, and is never elected again.
 //     The money of everybody who bonded with them loses the same share: a fixed one, and three times the power that others
 //     punished inside the window had; all of it, if with theirs the operator had a third. It is burned.
+//   - Operators of validators change the parameters, offices, admissions and the protocol by proposals. Votes are counted when
+//     an epoch closes, with the powers of that epoch; more than two thirds of all power pass. What passed holds from the next
+//     block on, which is the first of the next epoch: an epoch has one set of parameters. Onboarding never changes, and the
+//     evidence window is never shorter than that of genesis.
 //   - Money is moved between Balances, Bonded, Unbonding, FeePool, Reserve and Burned of [Supply], and never made or lost.
 //     All divisions round down, in favour of who is to pay.
 package ledger

@@ -16,7 +16,8 @@ const (
 	ErrSignature FormKind = "bad signature"
 	ErrGenesis   FormKind = "bad genesis"
 	ErrBlock     FormKind = "not the next block"
-	ErrState     FormKind = "corrupt state" // a state record that does not decode: the database is damaged
+	ErrProtocol  FormKind = "newer protocol" // the block needs a newer program
+	ErrState     FormKind = "corrupt state"  // a state record that does not decode: the database is damaged
 )
 
 // Error makes a FormKind usable as the target of errors.Is.

@@ -215,7 +215,7 @@ func (g *Genesis) checkRegistrars() error {
 			seen[a] = true
 		}
 	}
-	if len(g.Registrars) == 0 && (g.Params.Admission == Registrar || g.Params.Onboarding == Strict) {
+	if len(g.Registrars) == 0 && needsRegistrar(&g.Params) {
 		return malformed(ErrGenesis, "registrars is empty; strict onboarding and admission by registrar need at least one, for company prefixes")
 	}
 	return nil

@@ -16,7 +16,9 @@ func (g *Genesis) State() []Write {
 	b := &blockRun{o: newOverlay(emptyView{}), params: g.Params, holders: map[string]holding{}}
 	put(b.o, []byte(keyGenesis), g.Hash())
 	put(b.o, []byte(keyParams), g.Params)
+	put(b.o, []byte(keyGuards), guards{UnbondingMs: g.Params.UnbondingMs(), ExpiryWindow: g.Params.ExpiryWindow})
 	put(b.o, []byte(keyRegistrars), uint64(len(g.Registrars)))
+	put(b.o, []byte(keyRegulators), uint64(len(g.Regulators)))
 	for _, a := range g.Registrars {
 		put(b.o, RegistrarKey(a), true)
 	}

@@ -109,7 +109,7 @@ func oneRecord() []any {
 	chain := Chain{Count: 2, Head: h, LastMs: testStart}
 	packed := []PackedAmount{{Lot: "urn:l", Unit: "KGM", Amount: Amount{Coefficient: 15, Exponent: -1}, Unmeasured: true}}
 	return []any{
-		&Account{Balance: 1, Bonded: 2, Unbonding: []Release{{Validator: k, Epoch: 3, Amount: 4}}, Keys: []AccountKeyRecord{{Key: k, From: 5, Until: 6}}},
+		&Account{Balance: 1, Bonded: 2, Unbonding: []Release{{Validator: k, Epoch: 3, Amount: 4}}, Keys: []AccountKeyRecord{{Key: k, From: 5, Until: 6}}, Threshold: 2},
 		&Organisation{Address: a, Name: "n", Roles: []string{"r"}, Parties: []string{"urn:p"}, Prefixes: []string{"9521321"}, Admitted: true, Since: 3},
 		&partyRecord{Organisation: a},
 		&Prefix{Digits: "9521321", Holders: []Tenure{{Holder: a, From: 1, Until: 2, ApprovedBy: a}}},
@@ -141,6 +141,12 @@ func oneRecord() []any {
 		&duty{Delivered: 1, Missed: 2},
 		&releaseQueue{First: 1, Next: 2},
 		&releaseEntry{Account: a, Validator: k, Epoch: 1},
+		&Proposal{ID: h, Author: a, Title: "t", Text: "x", Action: Action{Kind: ActOffice, Params: []ParamChange{{Name: "n", Value: "v"}}, Office: OfficeRegulator, Account: a,
+			Grant: true, Height: 1, Version: 2}, Epoch: 3, Height: 4, LastEpoch: 5, State: ProposalFailed, Decided: 6, Yes: 7, No: 8, Total: 9,
+			Votes: []Ballot{{Operator: a, Yes: true}}, Why: &Finding{Code: CodeNothingChanges, EventIndex: -1}},
+		&Proposals{Made: 1, Open: []OpenProposal{{ID: h, Author: a}}},
+		&upgrades{Before: Upgrade{Height: 1, Version: 2}, Latest: Upgrade{Height: 3, Version: 4}},
+		&guards{UnbondingMs: 1, ExpiryWindow: 2},
 		&Supply{Total: 21, Balances: 1, Bonded: 2, Unbonding: 3, FeePool: 4, Reserve: 5, Burned: 6},
 	}
 }
@@ -156,6 +162,7 @@ func oneKey() [][]byte {
 		SeenKey(h), includedKey(3), releaseKey(3), ValidatorKey(k), StakeKey(k, a),
 		rotatedKey(k), peerOwnerKey(k), holdersKey(k), operatorKey(a), TombstoneKey(a), pastEpochKey(3), setKey(h), dutyKey(3),
 		[]byte(keyEpoch), []byte(keyReleases), []byte(keySlashes),
+		RegulatorKey(a), ProposalKey(h), ProposalAtKey(3), ProposalsKey(), []byte(keyGuards), []byte(keyUpgrades), []byte(keyRegulators),
 		[]byte(keyGenesis), []byte(keyParams), []byte(keySupply), []byte(keyValidators), []byte(keyRegistrars),
 	}
 }

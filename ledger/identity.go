@@ -151,26 +151,15 @@ func (t *txRun) revokeKey(p *RevokeKey) *Finding {
 	default:
 		return refuse(CodeNoSuchKey, "/key", p.Key.String(), t.author.String())
 	}
-	if !keyRemains(t.author, keys) {
-		return refuse(CodeLastKey, "/key", p.Key.String(), t.author.String())
-	}
 	acct.Keys = keys
+	switch left := acct.fewestKeys(t.author, t.height+1); {
+	case left == 0:
+		return refuse(CodeLastKey, "/key", p.Key.String(), t.author.String())
+	case left < acct.Needed():
+		return refuse(CodeBelowThreshold, "/key", p.Key.String(), t.author.String(), decimal(left), decimal(acct.Needed()))
+	}
 	put(t.o, AccountKey(t.author), acct)
 	return nil
-}
-
-// keyRemains reports whether some key of the account has no end.
-func keyRemains(address crypto.Address, keys []AccountKeyRecord) bool {
-	own := true // the key of the address, unless it is in the list
-	for _, k := range keys {
-		if k.Until == 0 {
-			return true
-		}
-		if k.Key.Address() == address {
-			own = false
-		}
-	}
-	return own
 }
 
 func (t *txRun) claimPrefix(p *ClaimPrefix) *Finding {
@@ -204,7 +193,7 @@ func (t *txRun) mayHoldMore(a crypto.Address, field string) *Finding {
 	return nil
 }
 
-// hasRegistrars reports whether genesis named registrars.
+// hasRegistrars reports whether there are registrars.
 func (b *blockRun) hasRegistrars() bool {
 	n, _ := get[uint64](b.o, []byte(keyRegistrars))
 	return n > 0

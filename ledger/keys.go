@@ -17,7 +17,10 @@ const (
 	keyParams     = "params"     // Params
 	keySupply     = "supply"     // Supply
 	keyValidators = "validators" // validatorList
-	keyRegistrars = "registrars" // uint64: how many genesis named
+	keyRegistrars = "registrars" // uint64: how many there are
+	keyRegulators = "regulators" // uint64: how many there are
+	keyGuards     = "guards"     // guards
+	keyUpgrades   = "upgrades"   // upgrades; none before the first is decided
 	keyEpoch      = "epoch"      // epochRecord: the epoch that the next block is in
 	keyReleases   = "releases"   // releaseQueue
 	keySlashes    = "slashes"    // slashLog

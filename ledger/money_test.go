@@ -63,6 +63,9 @@ func TestRefusedChangesOnlyTheFee(t *testing.T) {
 		&Unbond{Validator: keyOf("v").Public(), Amount: 1},
 		&Unjail{Validator: keyOf("validator 1").Public()},
 		&RotateValidatorKey{Old: keyOf("validator 1").Public(), New: keyOf("v").Public()},
+		&SetThreshold{M: 2},
+		&Propose{Title: "x", Action: Action{Kind: ActAdmission, Account: other}},
+		&Vote{Proposal: crypto.Hash{1}, Yes: true},
 	} {
 		before := n.view.clone()
 		tx := n.tx("a", p)

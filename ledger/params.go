@@ -143,8 +143,8 @@ func (r *Rules) of(n int) Severity {
 	return list[n]
 }
 
-// Params are the rules of a network that a number or a word can change. They are set by genesis and hashed into every
-// header.
+// Params are the rules of a network that a number or a word can change. They are set by genesis, changed by proposals that
+// pass, each time for whole epochs, and the hash of those in force is in every header.
 type Params struct {
 	_ struct{} `cbor:",toarray"`
 
@@ -230,6 +230,9 @@ func AdoptParams() Params {
 // Hash is the tagged hash of the canonical encoding.
 func (p *Params) Hash() crypto.Hash { return crypto.Sum(crypto.TagParams, mustMarshal(p)) }
 
+// MaxExecDelay is the largest Params.ExecDelay.
+const MaxExecDelay = 16
+
 // Bounds of the parameters. Out of them a network could not work or a node could not hold its promises.
 const (
 	maxTxBytesLimit    = 1 << 20
@@ -247,24 +250,67 @@ const (
 	maxPeriodMs        = 10 * 366 * 24 * 3600 * 1000
 )
 
+// paramFault is a parameter out of its bounds, or an evidence window out of its.
+type paramFault struct {
+	name, value, low, high string // as in genesis
+
+	window bool   // value is the window in ms
+	epochs string // that can end within it
+}
+
+// err says it with the name of the field in genesis.
+func (f *paramFault) err() error {
+	if f.window {
+		return malformed(ErrGenesis, "params.%s: evidence would count for %s ms, at most %d, and up to %s epochs can end within, at most %d, "+
+			"for all must be kept. Choose longer epochs (epochLength, minBlockIntervalMs) or a shorter window (unbondingEpochs, epochMs)",
+			f.name, f.value, int64(maxPeriodMs), f.epochs, maxKeptEpochs)
+	}
+	return malformed(ErrGenesis, "params.%s is %s; it must be from %s to %s", f.name, f.value, f.low, f.high)
+}
+
 // Validate says what is wrong with the parameters, with the name of the field in genesis; kind ErrGenesis.
 func (p *Params) Validate() error {
+	if f := p.fault(); f != nil {
+		return f.err()
+	}
+	return nil
+}
+
+// fault finds the first parameter that cannot stand beside the others; nil if all can.
+func (p *Params) fault() *paramFault {
 	for n := 1; n <= 16; n++ {
-		if s := p.Rules.of(n); s > Reject {
-			return malformed(ErrGenesis, "params.rules.R%d: %s is not reject, flag or off", n, s)
+		s, least := p.Rules.of(n), Off
+		if n == 1 {
+			least = Reject
+		}
+		if s < least || s > Reject {
+			return &paramFault{name: "rules.R" + decimal(n), value: s.String(), low: least.String(), high: Reject.String()}
 		}
 	}
-	if p.Rules.R1 != Reject {
-		return malformed(ErrGenesis, "params.rules.R1 is %s; it can only be reject", p.Rules.R1)
+	if p.Onboarding > Adopt {
+		return &paramFault{name: "onboarding", value: p.Onboarding.String(), low: Strict.String(), high: Adopt.String()}
 	}
-	if p.Onboarding > Adopt || p.Admission > Registrar {
-		return malformed(ErrGenesis, "params.onboarding %s or params.admission %s is unknown", p.Onboarding, p.Admission)
+	if p.Admission > Registrar {
+		return &paramFault{name: "admission", value: p.Admission.String(), low: Open.String(), high: Registrar.String()}
 	}
-	bounds := []struct {
-		name      string
-		value     uint64
-		low, high uint64
-	}{
+	// A negative number becomes a huge one and fails its upper bound.
+	for _, b := range p.bounds() {
+		if b.value < b.low || b.value > b.high {
+			return &paramFault{name: b.name, value: decimal(int64(b.value)), low: decimal(b.low), high: decimal(b.high)}
+		}
+	}
+	return p.windowFault()
+}
+
+// paramBound is a number and the bounds that it has beside the other parameters.
+type paramBound struct {
+	name      string
+	value     uint64
+	low, high uint64
+}
+
+func (p *Params) bounds() []paramBound {
+	return []paramBound{
 		{"clockSkewMs", uint64(p.ClockSkewMs), 0, maxIntervalMs},
 		{"lateAfterMs", uint64(p.LateAfterMs), 1, maxPeriodMs},
 		{"voidDelayMs", uint64(p.VoidDelayMs), 0, maxPeriodMs},
@@ -277,7 +323,7 @@ func (p *Params) Validate() error {
 		{"feePerTransaction", p.FeePerTransaction, 0, maxFee},
 		{"feePerKiB", p.FeePerKiB, 0, maxFee},
 		{"minBond", p.MinBond, 1, maxSupply},
-		{"execDelay", p.ExecDelay, 1, 16},
+		{"execDelay", p.ExecDelay, 1, MaxExecDelay},
 		{"minBlockIntervalMs", uint64(p.MinBlockIntervalMs), 1, maxIntervalMs},
 		{"maxBlockIntervalMs", uint64(p.MaxBlockIntervalMs), uint64(p.MinBlockIntervalMs), maxPeriodMs},
 		{"baseTimeoutMs", uint64(p.BaseTimeoutMs), 10, maxIntervalMs},
@@ -292,26 +338,15 @@ func (p *Params) Validate() error {
 		{"downtimeSlots", p.DowntimeSlots, 1, maxEpochLength},
 		{"jailMs", uint64(p.JailMs), 0, maxPeriodMs},
 	}
-	// A negative number became a huge one above and fails its upper bound.
-	for _, b := range bounds {
-		if b.value < b.low || b.value > b.high {
-			return malformed(ErrGenesis, "params.%s is %d; it must be from %d to %d", b.name, int64(b.value), b.low, b.high)
-		}
-	}
-	return p.checkWindow()
 }
 
-// checkWindow bounds the evidence window: in time, and in epochs when blocks come as fast as they may.
-func (p *Params) checkWindow() error {
+// windowFault bounds the evidence window: in time, and in epochs when blocks come as fast as they may.
+func (p *Params) windowFault() *paramFault {
 	// Both factors are inside their bounds, so this stays far below 64 bits.
 	window := p.UnbondingEpochs * uint64(p.EpochMs)
-	if window > maxPeriodMs {
-		return malformed(ErrGenesis, "params.unbondingEpochs %d of epochMs %d are %d ms; at most %d",
-			p.UnbondingEpochs, p.EpochMs, window, int64(maxPeriodMs))
-	}
-	if n := window / min(p.EpochLength*uint64(p.MinBlockIntervalMs), uint64(p.EpochMs)); n > maxKeptEpochs {
-		return malformed(ErrGenesis, "params: up to %d epochs can end within the %d ms in which evidence counts, and all must be kept; at most %d. "+
-			"Choose longer epochs (epochLength, minBlockIntervalMs) or a shorter window (unbondingEpochs, epochMs)", n, window, maxKeptEpochs)
+	n := window / min(p.EpochLength*uint64(p.MinBlockIntervalMs), uint64(p.EpochMs))
+	if window > maxPeriodMs || n > maxKeptEpochs {
+		return &paramFault{name: "unbondingEpochs", value: decimal(window), window: true, epochs: decimal(n)}
 	}
 	return nil
 }

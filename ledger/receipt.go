@@ -169,7 +169,8 @@ func (r *Receipt) EventStatus(i int) EventStatus { return r.status(i) }
 // count, leaves nothing in the
 // state, and may still be executed by a later block where its receipt says otherwise.
 func (r *Receipt) Executed() bool {
-	refused := r.Code >= CodeForeignNetwork && r.Code <= CodeDependencyFailed || r.Code >= CodeEvidenceFuture && r.Code <= CodeEvidencePunished
+	refused := r.Code >= CodeForeignNetwork && r.Code <= CodeDependencyFailed || r.Code >= CodeEvidenceFuture && r.Code <= CodeEvidencePunished ||
+		r.Code == CodeTooFewSigned || r.Code == CodeTooFewSponsors
 	return !refused
 }
 

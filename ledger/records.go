@@ -15,6 +15,7 @@ type Account struct {
 	Bonded    uint64   // staked with validators
 	Unbonding []Release
 	Keys      []AccountKeyRecord // added or revoked keys; the key of the address is active unless revoked here
+	Threshold uint8              // how many active keys must sign; 0 and 1: one
 }
 
 // Release is unbonded money on its way to being free: it is when evidence about Epoch no longer counts.

@@ -16,7 +16,7 @@ import (
 // TestScenarios runs testdata/*.txt. The commands are explained in testdata/README.md.
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
-		s := &scenario{t: t, names: map[string]string{}, labels: map[string]string{}}
+		s := &scenario{t: t, names: map[string]string{}, labels: map[string]string{}, proposals: map[string]crypto.Hash{}}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			s.t = t
 			if s.net != nil {
@@ -34,6 +34,8 @@ type scenario struct {
 	labels map[string]string // hash → what to print for it
 	events int
 	last   *Transaction
+
+	proposals map[string]crypto.Hash // by title
 }
 
 func (s *scenario) run(d *datadriven.TestData) string {
@@ -67,6 +69,12 @@ func (s *scenario) run(d *datadriven.TestData) string {
 		return s.items(d)
 	case "lot":
 		return s.lots(d)
+	case "close":
+		return s.close(d)
+	case "proposal":
+		return s.proposal(d)
+	case "param":
+		return s.param(d)
 	}
 	d.Fatalf(s.t, "unknown command %s", d.Cmd)
 	return ""
@@ -104,7 +112,14 @@ func (s *scenario) network(d *datadriven.TestData) string {
 	for _, l := range lines(d.Input) {
 		names = append(names, spaced(l))
 	}
-	s.net = newNet(s.t, testGenesis(p, names...))
+	g := s.operators(d, &p)
+	if g == nil {
+		g = testGenesis(p)
+	}
+	for _, name := range names {
+		g.Accounts = append(g.Accounts, GenesisAccount{Address: keyOf(name).Address(), Balance: 1_000_000})
+	}
+	s.net = newNet(s.t, g)
 	s.labels[s.net.hash.String()] = "this network"
 	for _, n := range append(names, "registrar") {
 		s.labels[keyOf(n).Address().String()] = "<" + n + ">"
@@ -121,7 +136,9 @@ func (s *scenario) do(d *datadriven.TestData) string {
 			d.Fatalf(s.t, "want AUTHOR: VERB …, got %q", line)
 		}
 		f := strings.Fields(what)
-		tx := s.net.tx(spaced(who), s.payload(d, f))
+		who, with, _ := strings.Cut(who, "+") // others whose keys sign, too
+		tx := s.net.tx(spaced(who), s.payload(d, f), strings.Fields(strings.ReplaceAll(with, "+", " "))...)
+		s.noteProposal(tx)
 		out = append(out, s.report(s.net.one(tx)))
 		s.last = tx
 	}
@@ -157,6 +174,9 @@ func (s *scenario) payload(d *datadriven.TestData, f []string) Payload {
 			d.Fatalf(s.t, "%v", err)
 		}
 		return &Transfer{Amount: n, To: who(2)}
+	}
+	if p := s.governs(d, f); p != nil {
+		return p
 	}
 	d.Fatalf(s.t, "unknown verb %q", f[0])
 	return nil

@@ -36,6 +36,9 @@ func onePayload(t testing.TB) []Payload {
 		&Unbond{Validator: key, Amount: 1},
 		&Unjail{Validator: key},
 		&RotateValidatorKey{Old: key, New: keyOf("fresh").Public(), NewPeerKey: keyOf("peer").Public()},
+		&SetThreshold{M: 2},
+		&Propose{Title: "Dearer", Text: "why", Action: Action{Kind: ActParams, Params: []ParamChange{{Name: "feePerKiB", Value: "20"}}}},
+		&Vote{Proposal: crypto.Hash{3}, Yes: true},
 	}
 }
 
