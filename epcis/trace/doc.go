@@ -4,7 +4,8 @@
 // transformations (split events joined by their transformationID), packing, association and the membership of
 // instances in lots. Packing counts only between packing and unpacking: goods that used one pallet one after the
 // other have nothing to do with each other. The answer is a [Graph], the same for the same events whatever order they
-// were recorded in, and it says loudly when a limit cut it short.
+// were recorded in, and it says loudly when a limit cut it short. [Balance] adds up what came in, went out and was lost of
+// some goods.
 //
 // The package deliberately does not check events, does not know the ledger, and does not decide whether a claim is
 // true: it reads what parties recorded. Status and quantities are derived from events and labelled so; the state of
