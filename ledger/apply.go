@@ -32,6 +32,7 @@ func Apply(v View, b *Block) (*Update, error) {
 		up.Receipts[i] = r.Receipt
 		up.Events = appendEvents(up.Events, b.Header, i, vt.tx, &r.Receipt)
 	}
+	run.follow()
 	if b.Next != nil {
 		run.closeEpoch(&b.Header, b.Next)
 	}
@@ -56,6 +57,7 @@ type blockRun struct {
 	epoch   epochRecord // of the block
 
 	holders map[string]holding // answers of prefixHolder, until a prefix changes
+	looks   lookBudget         // what may still be looked at inside of what is shipped
 }
 
 func beginBlock(v View, b *Block) (*blockRun, error) {

@@ -154,6 +154,11 @@ func (e *eventRun) takeEventID() *Finding {
 // effect applies an event by its type, then what its business step does to custody.
 func (e *eventRun) effect() *Finding {
 	ev := e.e.event
+	if e.e.sells {
+		if f := e.maySell(); f != nil {
+			return f
+		}
+	}
 	switch ev.Type {
 	case epcis.ObjectEvent:
 		switch ev.Action {

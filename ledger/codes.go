@@ -91,8 +91,17 @@ const (
 	CodeGenealogyCycle Code = 1101
 	CodeGenealogyDepth Code = 1102
 
+	// R12: recalls.
+	CodeUnderNotice   Code = 1201
+	CodeHeldInside    Code = 1202
+	CodeManyNotices   Code = 1203
+	CodeTooMuchInside Code = 1204
+	CodeLoosened      Code = 1205
+
 	// R13 to R15: dates and event ids.
 	CodePastExpiry     Code = 1301
+	CodeExpiredSold    Code = 1302
+	CodeExpiredInside  Code = 1303
 	CodeFutureEvent    Code = 1401
 	CodeLate           Code = 1402
 	CodeOutOfOrder     Code = 1403
@@ -161,6 +170,15 @@ const (
 	CodeTooManyOfficers  Code = 2311
 	CodeUpgradeSoon      Code = 2312
 	CodeUpgradeOld       Code = 2313
+
+	// Notices.
+	CodeNoNoticeRight  Code = 2401
+	CodeNotOrigin      Code = 2402
+	CodeTooManyNotices Code = 2403
+	CodeSubjectFull    Code = 2404
+	CodeNoNotice       Code = 2405
+	CodeReleased       Code = 2406
+	CodeNotReleaser    Code = 2407
 )
 
 // codeInfo is the name of a code and its sentences; {0}, {1}… stand for the finding's arguments.
@@ -243,6 +261,14 @@ var codes = map[Code]codeInfo{
 	CodeGenealogyCycle: {"genealogy-cycle", "{0} would be made of itself", "Give the output a new lot number"},
 	CodeGenealogyDepth: {"genealogy-depth", "{0} was used before and its ancestry is too wide to rule out a cycle", "Give the output a new lot number"},
 
+	CodeUnderNotice:   {"under-notice", "{0} is under the {1} that {2} gave, so it is not {3}", "Ship it to {2} or to who the notice says accepts it, or wait for the release"},
+	CodeHeldInside:    {"held-inside", "{0} holds {1}, which is under the {2} that {3} gave, so it is not {4}", "Take {1} out, or ship {0} to {3} or to who the notice says accepts it, or wait for the release"},
+	CodeManyNotices:   {"many-notices", "{0} is under more than {1} notices, so it is not {2} while any notice is open", "Wait until no notice is open"},
+	CodeTooMuchInside: {"too-much-inside", "{0} has more in it than the rest of the {1} things that a block looks at for one author while notices are open", "Ship it in a later block, or unpack it and ship its parts"},
+	CodeLoosened:      {"loosened", "{0} is under the {1} that {2} gave; taken out of it, {3} could not be told from the rest of the lot", "Leave it packed, ship it to {2}, or wait for the release"},
+
+	CodeExpiredSold:    {"expired-sold", "{0} expired at {1t} and was sold or dispensed at {2t}", "Do not sell expired goods"},
+	CodeExpiredInside:  {"expired-inside", "{0} holds {1}, which expired at {2t}, and left at {3t}", "Take {1} out first"},
 	CodePastExpiry:     {"past-expiry", "{0} expired at {1t} and was shipped at {2t}", "Do not ship expired goods"},
 	CodeFutureEvent:    {"future-event", "the event time is {0t}, more than {2d} after the block's {1t}", "Check the clock and the time zone of the event"},
 	CodeLate:           {"late", "recorded {0d} after it happened", ""},
@@ -309,6 +335,14 @@ var codes = map[Code]codeInfo{
 	CodeTooManyOfficers:  {"too-many-officers", "there are {0} accounts with the office {1}, which is the limit", "Take the office from one of them first"},
 	CodeUpgradeSoon:      {"upgrade-soon", "block {0} is too near for an upgrade: operators must have until block {1} at least to install the program", "Propose a later height"},
 	CodeUpgradeOld:       {"upgrade-old", "the network runs protocol {0} and the proposal is for {1}", "Propose a later protocol"},
+
+	CodeNoNoticeRight:  {"no-notice-right", "{0} is not {1}'s to give notices about: {3} holds company prefix {2}", "Ask {3} or a regulator of the network to give the notice"},
+	CodeNotOrigin:      {"not-origin", "{0} is under nobody's company prefix, and it was not {1} that brought it onto the ledger", "Ask who brought it, or a regulator of the network, to give the notice"},
+	CodeTooManyNotices: {"too-many-notices", "{0} has {1} open notices, which is the limit", "Release one, or name several subjects in one notice"},
+	CodeSubjectFull:    {"subject-full", "{0} is under {1} open notices, which is the limit for an alert", "Have some of them released"},
+	CodeNoNotice:       {"no-notice", "there is no notice {0}", "Check the id: it is that of the transaction that gave the notice"},
+	CodeReleased:       {"released", "notice {0} was released at height {1}", ""},
+	CodeNotReleaser:    {"not-releaser", "{0} has not the authority of the {1} that {2} gave", "Ask {2} to release it"},
 }
 
 func (c Code) info() codeInfo {

@@ -74,7 +74,10 @@ func (e *eventRun) ship(g *goods) *Finding {
 		return f
 	}
 	if r.to.IsZero() && e.params.Onboarding == Strict {
-		return e.observe(g) // flagged: without a receiver nothing is locked
+		if f := e.observe(g); f != nil { // flagged: without a receiver nothing is locked
+			return f
+		}
+		return e.mayShip(g, &r)
 	}
 	sh := Shipment{
 		Event: e.e.hash, Tx: e.tx.id, From: e.author, To: r.to, Party: r.party.id, Owner: r.owner,
@@ -94,7 +97,7 @@ func (e *eventRun) ship(g *goods) *Finding {
 	if sh.OpenItems > 0 || len(sh.Quantities) > 0 {
 		put(e.o, ShipmentKey(sh.Event), sh)
 	}
-	return nil
+	return e.mayShip(g, &r)
 }
 
 func (e *eventRun) shipItem(sh *Shipment, t thing) *Finding {
@@ -116,10 +119,8 @@ func (e *eventRun) shipItem(sh *Shipment, t thing) *Finding {
 		}
 		sh.Owner = crypto.Address{}
 	}
-	if item.ExpiryMs != 0 && item.ExpiryMs < e.e.timeMs {
-		if f := e.judge(finding(CodePastExpiry, t.at, t.id, decimal(item.ExpiryMs), decimal(e.e.timeMs))); f != nil {
-			return f
-		}
+	if f := e.notExpired(t.id, e.expiryOf(&item), t.at, ""); f != nil {
+		return f
 	}
 	item.State, item.Shipment = StateInTransit, sh.Event
 	e.changed(&item)

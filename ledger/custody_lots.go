@@ -74,10 +74,9 @@ func (e *eventRun) shipLot(sh *Shipment, l amountOf, inside []PackedAmount) *Fin
 	if f != nil || moved == nil {
 		return f
 	}
-	if lot, ok := get[Lot](e.o, LotKey(l.id)); ok && lot.ExpiryMs != 0 && lot.ExpiryMs < e.e.timeMs {
-		if f := e.judge(finding(CodePastExpiry, l.at, l.id, decimal(lot.ExpiryMs), decimal(e.e.timeMs))); f != nil {
-			return f
-		}
+	lot, _ := get[Lot](e.o, LotKey(l.id))
+	if f := e.notExpired(l.id, lot.ExpiryMs, l.at, ""); f != nil {
+		return f
 	}
 	quantities, ok := addPacked(sh.Quantities, *moved)
 	if !ok {

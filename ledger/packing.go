@@ -264,6 +264,7 @@ func without(list []string, id string) []string {
 
 // free gives an item that is taken out of its container what it inherited.
 func (e *eventRun) free(s standing) {
+	e.keepUnder(&s)
 	item := s.effective()
 	if item.OwnerSince == math.MaxUint64 {
 		// Ownership passed with the container: for this item's own contents it passed with this event.
@@ -333,6 +334,9 @@ func (e *eventRun) unpackAll(parent thing, contents *Contents) *Finding {
 	}
 	contents.Items = nil
 	for _, q := range contents.Quantities {
+		if f := e.mayLoosen(parent, q.Lot); f != nil {
+			return f
+		}
 		if f := e.creditPacked(q, custodian, parent.at); f != nil {
 			return f
 		}
@@ -372,6 +376,9 @@ func (e *eventRun) unpackLot(contents *Contents, l amountOf, custodian crypto.Ad
 	}
 	if l.measured && !out[0].Unmeasured && out[0].Amount.cmp(l.amount) < 0 {
 		return e.judge(finding(CodeOverdrawn, l.at, e.e.parent.id, l.text(), l.id, textOf(out[0].Amount, l.unit)))
+	}
+	if f := e.mayLoosen(e.e.parent, l.id); f != nil {
+		return f
 	}
 	contents.Quantities = rest
 	for _, q := range out {

@@ -19,6 +19,7 @@ type capturedEvent struct {
 	original crypto.Hash // of an error declaration: the event it declares wrong
 
 	act                            act
+	sells                          bool  // it says that goods are sold or dispensed to who uses them
 	goods, children, inputs, makes goods // makes: outputs
 	parent                         thing // id "" if there is none
 	place                          string
@@ -96,7 +97,7 @@ func (c *capturedEvent) prepare(e *epcis.Event) {
 		wrong.ErrorDeclaration = nil
 		c.original = wrong.Hash()
 	}
-	c.act = actOf(e)
+	c.act, c.sells = actOf(e), sellsOf(e)
 	c.goods = c.collect(e.EPCs, "/epcList", e.Quantities, "/quantityList")
 	c.children = c.collect(e.ChildEPCs, "/childEPCs", e.ChildQuantities, "/childQuantityList")
 	c.inputs = c.collect(e.InputEPCs, "/inputEPCList", e.InputQuantities, "/inputQuantityList")
@@ -169,6 +170,12 @@ func actOf(e *epcis.Event) act {
 		return actVoid
 	}
 	return actNone
+}
+
+// sellsOf reads the business step and the disposition (CBV 2.0, sections 7.1 and 7.2): either says that goods go to who
+// uses them up.
+func sellsOf(e *epcis.Event) bool {
+	return e.BizStep == "retail_selling" || e.BizStep == "dispensing" || e.Disposition == "retail_sold" || e.Disposition == "dispensed"
 }
 
 // fail keeps what is wrong, one thing of a kind for a place. What refuses whatever the severity is never left out.

@@ -75,6 +75,10 @@ func (s *scenario) run(d *datadriven.TestData) string {
 		return s.proposal(d)
 	case "param":
 		return s.param(d)
+	case "under":
+		return s.under(d)
+	case "notice":
+		return s.notice(d)
 	}
 	d.Fatalf(s.t, "unknown command %s", d.Cmd)
 	return ""
@@ -100,7 +104,7 @@ func (s *scenario) network(d *datadriven.TestData) string {
 	if d.HasArg("registrar-admission") {
 		p.Admission = Registrar
 	}
-	rules := map[string]*Severity{"R2": &p.Rules.R2, "R5": &p.Rules.R5, "R6": &p.Rules.R6, "R7": &p.Rules.R7, "R8": &p.Rules.R8, "R10": &p.Rules.R10, "R14": &p.Rules.R14, "R15": &p.Rules.R15}
+	rules := map[string]*Severity{"R2": &p.Rules.R2, "R5": &p.Rules.R5, "R6": &p.Rules.R6, "R7": &p.Rules.R7, "R8": &p.Rules.R8, "R10": &p.Rules.R10, "R12": &p.Rules.R12, "R13": &p.Rules.R13, "R14": &p.Rules.R14, "R15": &p.Rules.R15}
 	for _, a := range d.CmdArgs {
 		if r, ok := rules[a.Key]; ok {
 			if err := r.UnmarshalText([]byte(a.Vals[0])); err != nil {
@@ -118,6 +122,11 @@ func (s *scenario) network(d *datadriven.TestData) string {
 	}
 	for _, name := range names {
 		g.Accounts = append(g.Accounts, GenesisAccount{Address: keyOf(name).Address(), Balance: 1_000_000})
+	}
+	for _, a := range d.CmdArgs {
+		if a.Key == "regulator" {
+			g.Regulators = append(g.Regulators, keyOf(spaced(a.Vals[0])).Address())
+		}
 	}
 	s.net = newNet(s.t, g)
 	s.labels[s.net.hash.String()] = "this network"
@@ -139,6 +148,9 @@ func (s *scenario) do(d *datadriven.TestData) string {
 		who, with, _ := strings.Cut(who, "+") // others whose keys sign, too
 		tx := s.net.tx(spaced(who), s.payload(d, f), strings.Fields(strings.ReplaceAll(with, "+", " "))...)
 		s.noteProposal(tx)
+		if tx.Body.Kind == KindNotice {
+			s.labels[tx.id.String()] = f[1]
+		}
 		out = append(out, s.report(s.net.one(tx)))
 		s.last = tx
 	}
@@ -176,6 +188,9 @@ func (s *scenario) payload(d *datadriven.TestData, f []string) Payload {
 		return &Transfer{Amount: n, To: who(2)}
 	}
 	if p := s.governs(d, f); p != nil {
+		return p
+	}
+	if p := s.noticePayload(d, f); p != nil {
 		return p
 	}
 	d.Fatalf(s.t, "unknown verb %q", f[0])

@@ -15,36 +15,45 @@ func (e *eventRun) transform() *Finding {
 		return f
 	}
 	link := e.linkID()
-	if f := e.useUp(link); f != nil {
+	before, _ := get[Link](e.o, LinkKey(link))
+	inputs, f := e.useUp(link)
+	if f != nil {
 		return f
 	}
 	if f := e.make(link); f != nil {
 		return f
 	}
-	return e.extendLink(link)
+	if f := e.extendLink(link); f != nil {
+		return f
+	}
+	e.derive(link, inputs, len(before.Outputs) > 0)
+	return nil
 }
 
 // useUp ends the inputs. What a flagged rule leaves out has no edge.
-func (e *eventRun) useUp(link crypto.Hash) *Finding {
+func (e *eventRun) useUp(link crypto.Hash) ([]usedInput, *Finding) {
+	used := make([]usedInput, 0, len(e.e.inputs.items)+len(e.e.inputs.lots))
 	for _, t := range e.e.inputs.items {
 		ended, f := e.end(t, StateConsumed)
 		if f != nil {
-			return f
+			return nil, f
 		}
 		if ended {
 			e.edgeItem(t.id, link, true)
 		}
+		used = append(used, usedInput{id: t.id, holds: e.holdsOf(t), edge: ended})
 	}
 	for _, l := range e.e.inputs.lots {
 		taken, f := e.debit(l)
 		if f != nil {
-			return f
+			return nil, f
 		}
 		if taken != nil {
 			e.edgeLot(l, link, true)
 		}
+		used = append(used, usedInput{id: l.id, holds: HoldsOf(l.id, ""), edge: taken != nil})
 	}
-	return nil
+	return used, nil
 }
 
 // make brings the outputs into being.
@@ -163,11 +172,11 @@ func (c *capturedEvent) whereMade(id string) string {
 	return "/transformationID"
 }
 
-func (e *eventRun) used(id string) uint64 {
-	if item, ok := get[Item](e.o, ItemKey(id)); ok {
+func (b *blockRun) used(id string) uint64 {
+	if item, ok := get[Item](b.o, ItemKey(id)); ok {
 		return item.Used
 	}
-	lot, _ := get[Lot](e.o, LotKey(id))
+	lot, _ := get[Lot](b.o, LotKey(id))
 	return lot.Used
 }
 

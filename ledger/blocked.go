@@ -1,0 +1,285 @@
+package ledger
+
+import (
+	"waybill/crypto"
+	"waybill/epcis/gs1"
+)
+
+// What stops goods from being shipped and sold: notices (R12) and expiry dates (R13). Both look at what an event names and,
+// while any notice is open, at everything packed in it.
+
+// Bounds of looking inside containers. A block looks at so many things because somebody could ship a full container to and
+// fro all day.
+const (
+	maxLooksAuthor = 65_536    // things of one author's events in a block
+	maxLooksBlock  = 1_048_576 // things of a block
+)
+
+// lookBudget counts what a block looked at.
+type lookBudget struct {
+	spent   int
+	authors map[crypto.Address]int
+}
+
+// left reports whether an author may look at one thing more.
+func (b *lookBudget) left(a crypto.Address) bool {
+	return b.spent < maxLooksBlock && b.authors[a] < maxLooksAuthor
+}
+
+// charge counts one thing looked at, and what a long list of notices costs.
+func (b *lookBudget) charge(a crypto.Address, notices int) {
+	if b.authors == nil {
+		b.authors = map[crypto.Address]int{}
+	}
+	b.spent += 1 + notices/8
+	b.authors[a] += 1 + notices/8
+}
+
+// departure is goods about to leave: shipped to somebody, or sold.
+type departure struct {
+	to    crypto.Address // receiver; zero: sold, or nobody on the ledger
+	owner crypto.Address // who is to own them; zero: unchanged
+	as    string         // how findings say it
+	sold  bool
+}
+
+// goesTo reports whether a notice lets the goods go: to its issuer or who it says accepts them, and not into the ownership
+// of anybody else.
+func (e *eventRun) goesTo(d *departure, rec *NoticeRecord) bool {
+	return !d.sold && rec.takes(d.to) && (d.owner.IsZero() || d.owner == e.author || rec.takes(d.owner))
+}
+
+// mayShip is R12 for goods that the event has shipped to a receiver, and R13 for what is packed in them.
+func (e *eventRun) mayShip(g *goods, r *receiver) *Finding {
+	d := departure{to: r.to, owner: r.owner, as: "shipped to "}
+	switch {
+	case !r.to.IsZero():
+		d.as += e.orgName(r.to)
+	case r.party.id != "":
+		d.as += r.party.id
+	default:
+		d.as += "nobody in particular"
+	}
+	if !r.owner.IsZero() && r.owner != r.to {
+		d.as += " to be " + e.orgName(r.owner) + "'s"
+	}
+	return e.mayLeave(g, &d)
+}
+
+// maySell is R12 and R13 for goods that the event sells or dispenses. Whoever says so: a sale has no receiver who would
+// have to agree.
+func (e *eventRun) maySell() *Finding {
+	var g goods
+	if e.e.parent.id != "" {
+		g.items = append(g.items, e.e.parent)
+	}
+	for _, from := range []*goods{&e.e.goods, &e.e.children, &e.e.inputs} {
+		g.items = append(g.items, from.items...)
+		g.lots = append(g.lots, from.lots...)
+	}
+	for _, t := range g.items {
+		item, _ := get[Item](e.o, ItemKey(t.id))
+		if f := e.notExpired(t.id, e.expiryOf(&item), t.at, ""); f != nil {
+			return f
+		}
+	}
+	for i := range g.lots {
+		lot, _ := get[Lot](e.o, LotKey(g.lots[i].id))
+		if f := e.notExpired(lot.ID, lot.ExpiryMs, g.lots[i].at, ""); f != nil {
+			return f
+		}
+	}
+	return e.mayLeave(&g, &departure{as: "sold", sold: true})
+}
+
+// expiryOf is the date of an item, else that of its lot, in ms since the Unix epoch; 0: none known.
+func (b *blockRun) expiryOf(item *Item) int64 {
+	if item.ExpiryMs != 0 || item.Lot == "" {
+		return item.ExpiryMs
+	}
+	lot, _ := get[Lot](b.o, LotKey(item.Lot))
+	return lot.ExpiryMs
+}
+
+// notExpired is R13 for a thing that the event ships or sells, or that is packed in one ("inside").
+func (e *eventRun) notExpired(id string, expiryMs int64, at, inside string) *Finding {
+	switch {
+	case expiryMs == 0 || expiryMs >= e.e.timeMs:
+		return nil
+	case inside != "":
+		return e.judge(finding(CodeExpiredInside, at, inside, id, decimal(expiryMs), decimal(e.e.timeMs)))
+	case e.e.sells:
+		return e.judge(finding(CodeExpiredSold, at, id, decimal(expiryMs), decimal(e.e.timeMs)))
+	}
+	return e.judge(finding(CodePastExpiry, at, id, decimal(expiryMs), decimal(e.e.timeMs)))
+}
+
+// mayLeave looks for notices that block what the event names, then inside.
+func (e *eventRun) mayLeave(g *goods, d *departure) *Finding {
+	if e.params.Rules.R12 == Off || !e.noticesOpen() {
+		return nil
+	}
+	for _, t := range g.items {
+		if f := e.notBlocked(e.holdsOf(t), d, t.id, t.at, ""); f != nil {
+			return f
+		}
+		if f := e.notBlockedOutside(t, d); f != nil {
+			return f
+		}
+	}
+	for i := range g.lots {
+		l := &g.lots[i]
+		if f := e.notBlocked(HoldsOf(l.id, ""), d, l.id, l.at, ""); f != nil {
+			return f
+		}
+	}
+	seen := make(map[string]bool, len(g.items))
+	for _, t := range g.items {
+		if f := e.insideMayLeave(t, d, seen); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// holdsOf lists whose holds an item is under. The lot that the event spells beside the serial counts too.
+func (e *eventRun) holdsOf(t thing) []HoldOf {
+	item, ok := get[Item](e.o, ItemKey(t.id))
+	if !ok || item.Lot == "" {
+		return HoldsOf(t.id, t.lot)
+	}
+	holds := HoldsOf(t.id, item.Lot)
+	if t.lot != "" && t.lot != item.Lot {
+		holds = addHold(holds, HoldOf{ID: t.lot})
+	}
+	return holds
+}
+
+// notBlockedOutside asks about what an item is packed in: the contents of a pallet under a notice are under it. Returnable
+// crates and the like are no goods: a notice about them is not about what they carry.
+func (e *eventRun) notBlockedOutside(t thing, d *departure) *Finding {
+	s, ok := e.standing(t.id)
+	if !ok {
+		return nil
+	}
+	for i := 1; i < len(s.chain); i++ {
+		if box := &s.chain[i]; !isAsset(box.ID) {
+			if f := e.notBlocked(HoldsOf(box.ID, box.Lot), d, box.ID, t.at, ""); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+// isAsset reports whether an identifier is that of a returnable or individual asset.
+func isAsset(id string) bool {
+	parsed, err := gs1.Parse(id)
+	return err == nil && (parsed.Key() == gs1.KeyGRAI || parsed.Key() == gs1.KeyGIAI)
+}
+
+// notBlocked asks whether a thing is under a notice that does not let it go. inside is what the event names and the thing
+// is packed in, "" if the event names the thing.
+func (e *eventRun) notBlocked(holds []HoldOf, d *departure, id, at, inside string) *Finding {
+	var stop *NoticeRecord
+	listed, more := e.eachOpen(holds, func(rec *NoticeRecord) {
+		if stop == nil && rec.blocks() && !e.goesTo(d, rec) {
+			stop = rec
+		}
+	})
+	e.looks.charge(e.author, listed)
+	switch {
+	case stop != nil && inside != "":
+		f := finding(CodeHeldInside, at, inside, id, stop.Type.String(), e.orgName(stop.Issuer), d.as)
+		return e.judge(f.against(crypto.Hash{}, stop.ID, stop.Height))
+	case stop != nil:
+		f := finding(CodeUnderNotice, at, id, stop.Type.String(), e.orgName(stop.Issuer), d.as)
+		return e.judge(f.against(crypto.Hash{}, stop.ID, stop.Height))
+	case more:
+		return e.judge(finding(CodeManyNotices, at, id, decimal(maxHolds), d.as))
+	}
+	return nil
+}
+
+// insideMayLeave asks about everything packed in an item, at any depth, breadth first.
+func (e *eventRun) insideMayLeave(t thing, d *departure, seen map[string]bool) *Finding {
+	for queue := []string{t.id}; len(queue) > 0; queue = queue[1:] {
+		if seen[queue[0]] {
+			continue
+		}
+		seen[queue[0]] = true
+		contents, _ := get[Contents](e.o, ContentsKey(queue[0]))
+		for _, p := range e.pieces(&contents) {
+			if !e.looks.left(e.author) {
+				return e.judge(finding(CodeTooMuchInside, t.at, t.id, decimal(maxLooksAuthor)))
+			}
+			if f := e.notBlocked(p.holds, d, p.id, t.at, t.id); f != nil {
+				return f
+			}
+			if f := e.notExpired(p.id, p.expiryMs, t.at, t.id); f != nil {
+				return f
+			}
+		}
+		queue = append(queue, contents.Items...)
+	}
+	return nil
+}
+
+// piece is a thing packed in another.
+type piece struct {
+	id       string
+	holds    []HoldOf
+	expiryMs int64
+}
+
+// pieces lists what is packed directly in an item.
+func (b *blockRun) pieces(c *Contents) []piece {
+	out := make([]piece, 0, len(c.Items)+len(c.Quantities))
+	for _, id := range c.Items {
+		item, _ := get[Item](b.o, ItemKey(id))
+		out = append(out, piece{id, HoldsOf(id, item.Lot), b.expiryOf(&item)})
+	}
+	for i := range c.Quantities {
+		lot, _ := get[Lot](b.o, LotKey(c.Quantities[i].Lot))
+		out = append(out, piece{lot.ID, HoldsOf(lot.ID, ""), lot.ExpiryMs})
+	}
+	return out
+}
+
+// keepUnder puts an item that is taken out of containers under the notices about those: they are about what they carry.
+func (b *blockRun) keepUnder(s *standing) {
+	if !b.noticesOpen() {
+		return
+	}
+	for i := 1; i < len(s.chain); i++ {
+		if box := &s.chain[i]; !isAsset(box.ID) {
+			b.hold(s.chain[0].ID, b.blocking(HoldsOf(box.ID, box.Lot)))
+		}
+	}
+}
+
+// mayLoosen is R12 for quantities that are taken out of a container under a notice: loose, nobody could tell them from
+// the rest of their lot. Only who may have the goods may do that.
+func (e *eventRun) mayLoosen(box thing, lot string) *Finding {
+	if e.params.Rules.R12 == Off || !e.noticesOpen() {
+		return nil
+	}
+	s, _ := e.standing(box.id)
+	for i := range s.chain {
+		item := &s.chain[i]
+		if isAsset(item.ID) {
+			continue
+		}
+		var stop *NoticeRecord
+		e.eachOpen(HoldsOf(item.ID, item.Lot), func(rec *NoticeRecord) {
+			if stop == nil && rec.blocks() && !rec.takes(e.author) {
+				stop = rec
+			}
+		})
+		if stop != nil {
+			f := finding(CodeLoosened, box.at, item.ID, stop.Type.String(), e.orgName(stop.Issuer), lot)
+			return e.judge(f.against(crypto.Hash{}, stop.ID, stop.Height))
+		}
+	}
+	return nil
+}
