@@ -220,7 +220,7 @@ func (r *itemReader) lot(l *ledger.Lot) *LotState {
 func (r *itemReader) balances(l *ledger.Lot, custodian crypto.Address) []HolderBalance {
 	var out []HolderBalance
 	for _, unit := range l.Units {
-		b, err := ledger.ReadBalance(r.view, l.ID, custodian, unit)
+		b, err := ledger.ReadBalance(r.view, l.ID, custodian, unit, ledger.Available)
 		if err != nil {
 			r.err = err
 			return nil

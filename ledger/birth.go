@@ -146,8 +146,8 @@ func (e *eventRun) mayAdopt(t thing, held bool) (bool, *Finding) {
 }
 
 // adopts reports whether unknown goods are let in.
-func (e *eventRun) adopts() bool {
-	return e.params.Onboarding == Adopt && e.params.Rules.R5 != Reject
+func (b *blockRun) adopts() bool {
+	return b.params.Onboarding == Adopt && b.params.Rules.R5 != Reject
 }
 
 // claimHeld makes the author custodian of an item that was only observed, when it acts on it.
@@ -194,7 +194,7 @@ func (e *eventRun) destroy(g *goods) *Finding {
 		}
 	}
 	for _, l := range g.lots {
-		if _, f := e.debit(l); f != nil {
+		if _, f := e.debitHeld(l); f != nil {
 			return f
 		}
 	}
@@ -218,7 +218,7 @@ func (e *eventRun) end(t thing, state ItemState) (bool, *Finding) {
 		}
 	}
 	item, _ := get[Item](e.o, ItemKey(t.id))
-	item.State = state
+	item.State, item.Shipment = state, crypto.Hash{}
 	e.changed(&item)
 	put(e.o, ItemKey(t.id), item)
 	return true, nil

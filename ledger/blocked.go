@@ -265,21 +265,34 @@ func (e *eventRun) mayLoosen(box thing, lot string) *Finding {
 		return nil
 	}
 	s, _ := e.standing(box.id)
+	item, stop := e.loosened(&s, e.author)
+	if stop == nil {
+		return nil
+	}
+	f := finding(CodeLoosened, box.at, item.ID, stop.Type.String(), e.orgName(stop.Issuer), lot)
+	return e.judge(f.against(crypto.Hash{}, stop.ID, stop.Height))
+}
+
+// loosened finds a container, and the notice about it, that keeps somebody from taking quantities out of what is packed in
+// it; nil if none does.
+func (b *blockRun) loosened(s *standing, who crypto.Address) (*Item, *NoticeRecord) {
+	if !b.noticesOpen() {
+		return nil, nil
+	}
 	for i := range s.chain {
 		item := &s.chain[i]
 		if isAsset(item.ID) {
 			continue
 		}
 		var stop *NoticeRecord
-		e.eachOpen(HoldsOf(item.ID, item.Lot), func(rec *NoticeRecord) {
-			if stop == nil && rec.blocks() && !rec.takes(e.author) {
+		b.eachOpen(HoldsOf(item.ID, item.Lot), func(rec *NoticeRecord) {
+			if stop == nil && rec.blocks() && !rec.takes(who) {
 				stop = rec
 			}
 		})
 		if stop != nil {
-			f := finding(CodeLoosened, box.at, item.ID, stop.Type.String(), e.orgName(stop.Issuer), lot)
-			return e.judge(f.against(crypto.Hash{}, stop.ID, stop.Height))
+			return item, stop
 		}
 	}
-	return nil
+	return nil, nil
 }

@@ -57,6 +57,7 @@ type eventRun struct {
 	flags   []Flag
 	touched map[string]bool // state keys of what the event's chain entry is already on
 	named   map[string]bool // items the event names in its EPC list or as parent, made when first asked for
+	shipTo  crypto.Address  // of a shipping event, once its destinations are read: who is to receive
 }
 
 // maxFlags bounds the flags of one event; what comes after is recorded and not marked.
@@ -195,6 +196,12 @@ func (e *eventRun) custody(g *goods) *Finding {
 		return e.receive(g)
 	case actVoid:
 		return e.void(g)
+	case actHold:
+		return e.setAside(g)
+	case actRelease:
+		return e.release(g)
+	case actCount:
+		return e.count(g)
 	}
 	return e.observe(g)
 }

@@ -67,6 +67,8 @@ const (
 	CodeAlreadyHeld     Code = 712
 	CodeNothingShipped  Code = 713
 	CodeTooManyLots     Code = 714
+	CodeInDispute       Code = 715
+	CodeRejected        Code = 716
 
 	// R8: packing.
 	CodePackingCycle   Code = 801
@@ -86,6 +88,11 @@ const (
 	CodeBadQuantity  Code = 1003
 	CodeGrown        Code = 1004
 	CodeTooManyUnits Code = 1005
+	CodeCountLoss    Code = 1006
+	CodeCountGain    Code = 1007
+	CodeCountMore    Code = 1008
+	CodeCountFirst   Code = 1009
+	CodeCountForeign Code = 1010
 
 	// R11: genealogy.
 	CodeGenealogyCycle Code = 1101
@@ -179,6 +186,24 @@ const (
 	CodeNoNotice       Code = 2405
 	CodeReleased       Code = 2406
 	CodeNotReleaser    Code = 2407
+
+	// Disputes and their resolution.
+	CodeNoShipment      Code = 2501
+	CodeNotDisputant    Code = 2502
+	CodeShipmentVoid    Code = 2503
+	CodeTooManyDisputes Code = 2504
+	CodeNotOpen         Code = 2505
+	CodeNotInside       Code = 2506
+	CodeDisputeMore     Code = 2507
+	CodeNoDispute       Code = 2508
+	CodeNotParty        Code = 2509
+	CodeSettleEarly     Code = 2510
+	CodeNoLine          Code = 2511
+	CodeLineResolved    Code = 2512
+	CodeWrongOutcome    Code = 2513
+	CodeNotYourOutcome  Code = 2514
+	CodeAgreedMissing   Code = 2515
+	CodeGoodsMoved      Code = 2516 // a flag
 )
 
 // codeInfo is the name of a code and its sentences; {0}, {1}… stand for the finding's arguments.
@@ -232,13 +257,15 @@ var codes = map[Code]codeInfo{
 	CodeNotReceiver:     {"not-receiver", "{0} is in transit to {1}, not to {2}", "Have {1} receive it, or have the shipper void and ship again"},
 	CodeNotShipped:      {"not-shipped", "{0} was not shipped to {1}; {2} holds it", "Have {2} ship it first"},
 	CodeNothingShipped:  {"nothing-shipped", "nothing of {0} is in transit to {1}", "Have its holder ship it first"},
-	CodeOverage:         {"overage", "{0} of {1} is received and only {2} is in transit to {3}", "Have the shipper ship the rest"},
+	CodeOverage:         {"overage", "{0} of {1} is received and only {2} is in transit to {3}", "Have the shipper ship the rest, or dispute the shipment for an overage"},
 	CodeVoidTooEarly:    {"void-too-early", "{0} was shipped at {1t} and may be voided from {2t}", "Wait, or have the receiver receive and ship back"},
 	CodeNotShipper:      {"not-shipper", "{0} has no shipment of {1} under way", "Only who shipped can void"},
 	CodeTooManyLots:     {"too-many-lots", "a shipment names at most {0} lots, this one {1}", "Split the event"},
 	CodeTooManyOpen:     {"too-many-open", "{0} has {1} shipments under way, which is the limit", "Have some of them received first"},
 	CodeBearer:          {"bearer", "{0} was shipped to nobody in particular and {1} received it", ""},
 	CodeOnBehalf:        {"on-behalf", "{0} was received by {1} in the name of {2}, which is not on the ledger", ""},
+	CodeInDispute:       {"in-dispute", "{0} is in dispute between {1} and {2}: it did not arrive", "Have the dispute resolved: credited or lost by {1}, or delivered by {2}"},
+	CodeRejected:        {"rejected", "{1} rejected {0} and it is in dispute with {2}", "Ship it back to {2}, destroy it, or resolve the dispute"},
 	CodeAlreadyHeld:     {"already-held", "{0} was not in transit; {1} held it already", ""},
 
 	CodePackingCycle:   {"packing-cycle", "{0} would be packed into itself, by way of {1}", "Unpack {1} first"},
@@ -255,6 +282,12 @@ var codes = map[Code]codeInfo{
 	CodeUnmeasured:  {"unmeasured", "an unspecified amount of {0}; balances cannot be checked", "State the quantity and unit"},
 	CodeBadQuantity: {"bad-quantity", "quantity {0} of {1} is negative or beyond what the ledger counts", "Correct the quantity"},
 	CodeGrown:       {"grown", "{0} takes {1} of {2}, {3} more than is known; its origin is unverified, so the rest was taken over", "Record where the rest came from"},
+
+	CodeCountLoss:    {"count-loss", "{0} counted {1} of {2} and had {3}; {4} is written off", ""},
+	CodeCountGain:    {"count-gain", "{0} counted {1} of {2} and had {3}; {4} was taken over, as it may bring the lot into being", ""},
+	CodeCountMore:    {"count-more", "{0} counted {1} of {2} and has {3}", "Have the rest shipped to you and receive it, or have whose lot it is commission it"},
+	CodeCountFirst:   {"count-first", "{0} counted {1} of {2}, of which part was never measured", ""},
+	CodeCountForeign: {"count-foreign", "{0} counted {1} of {2} and never had any available, so nothing changes", ""},
 
 	CodeTooManyUnits: {"too-many-units", "{0} would be counted in more than {1} units", "Use one of the units it is counted in"},
 
@@ -343,6 +376,23 @@ var codes = map[Code]codeInfo{
 	CodeNoNotice:       {"no-notice", "there is no notice {0}", "Check the id: it is that of the transaction that gave the notice"},
 	CodeReleased:       {"released", "notice {0} was released at height {1}", ""},
 	CodeNotReleaser:    {"not-releaser", "{0} has not the authority of the {1} that {2} gave", "Ask {2} to release it"},
+
+	CodeNoShipment:      {"no-shipment", "{0} is no shipping event on record", "Name the hash of the shipping event"},
+	CodeNotDisputant:    {"not-disputant", "{0} is not the receiver of this shipment ({1} is)", "Have {1} dispute it"},
+	CodeShipmentVoid:    {"shipment-void", "{0} took back what was open of this shipment", "Have {0} ship again"},
+	CodeTooManyDisputes: {"too-many-disputes", "a shipment is disputed at most {0} times", "State several lines in one dispute"},
+	CodeNotOpen:         {"not-open", "{0} is not under way in this shipment: it was received, disputed or voided, or never shipped in it", "Dispute what has not been received, with its unit; ship back what has"},
+	CodeNotInside:       {"not-inside", "nothing of {0} in that unit is packed in {1}", "Check the container and the unit"},
+	CodeDisputeMore:     {"dispute-more", "{0} of {1} is disputed and only {2} is open in this shipment", "Dispute at most what was shipped and not received"},
+	CodeNoDispute:       {"no-dispute", "{0} is no dispute on record", "Name the transaction that stated the dispute"},
+	CodeNotParty:        {"not-party", "{0} is neither the shipper ({1}) nor the receiver ({2})", "Have one of them state the outcome, or a regulator when its time has come"},
+	CodeSettleEarly:     {"settle-early", "the dispute is of {0t}, and {1t} is the first time at which a regulator may decide it", "Wait, or have shipper and receiver agree"},
+	CodeNoLine:          {"no-line", "the dispute has {0} lines, counted from 0, and {1} is none of them", "Name a line of the dispute"},
+	CodeLineResolved:    {"line-resolved", "line {0} ended before: {1}, by transaction {2}", "Nothing to do"},
+	CodeWrongOutcome:    {"wrong-outcome", "{0} is no outcome for this line of kind {1}", "State an outcome for this kind, and not the same again"},
+	CodeNotYourOutcome:  {"not-your-outcome", "that goods were {0} is for the {1} to say", "Have {2} state it"},
+	CodeAgreedMissing:   {"agreed-missing", "{0} cannot hand over {1} of {2}: it has {3} available", "Have it commission or receive the goods first, or decline"},
+	CodeGoodsMoved:      {"goods-moved", "{1} does not hold {2} as rejected any more, so the outcome moves nothing of that: {0}", ""},
 }
 
 func (c Code) info() codeInfo {

@@ -73,6 +73,7 @@ func (e *eventRun) ship(g *goods) *Finding {
 	if f != nil {
 		return f
 	}
+	e.shipTo = r.to
 	if r.to.IsZero() && e.params.Onboarding == Strict {
 		if f := e.observe(g); f != nil { // flagged: without a receiver nothing is locked
 			return f
@@ -95,6 +96,7 @@ func (e *eventRun) ship(g *goods) *Finding {
 		}
 	}
 	if sh.OpenItems > 0 || len(sh.Quantities) > 0 {
+		sh.Shipped.Quantities = sh.Quantities
 		put(e.o, ShipmentKey(sh.Event), sh)
 	}
 	return e.mayShip(g, &r)
@@ -126,6 +128,7 @@ func (e *eventRun) shipItem(sh *Shipment, t thing) *Finding {
 	e.changed(&item)
 	put(e.o, ItemKey(t.id), item)
 	sh.OpenItems++
+	sh.Shipped.Items++
 	return nil
 }
 
@@ -169,9 +172,9 @@ func (e *eventRun) receive(g *goods) *Finding {
 }
 
 // mayReceive reports whether a shipment is the author's to receive, and as what: CodeOK as its named receiver.
-func (e *eventRun) mayReceive(s *Shipment) (Code, bool) {
+func (t *txRun) mayReceive(s *Shipment) (Code, bool) {
 	switch {
-	case s.To == e.author:
+	case s.To == t.author:
 		return CodeOK, true
 	case !s.To.IsZero():
 		return CodeNotReceiver, false
@@ -179,11 +182,11 @@ func (e *eventRun) mayReceive(s *Shipment) (Code, bool) {
 		return CodeBearer, true
 	}
 	// A party that has come onto the ledger since is its receiver; while it has not, the shipper stands in for it.
-	now := e.resolves(s.Party)
+	now := t.resolves(s.Party)
 	switch {
-	case now == e.author:
+	case now == t.author:
 		return CodeOK, true
-	case now.IsZero() && s.From == e.author:
+	case now.IsZero() && s.From == t.author:
 		return CodeOnBehalf, true
 	}
 	return CodeNotReceiver, false
@@ -210,6 +213,9 @@ func (e *eventRun) receiveItem(t thing) *Finding {
 		return nil // it arrives in what the event also names
 	}
 	root := s.root()
+	if root.State == StateDisputed {
+		return e.judge(e.inDispute(t, root))
+	}
 	if root.State != StateInTransit {
 		return e.receiveIdle(t, &s)
 	}
@@ -259,13 +265,11 @@ func (e *eventRun) receiveIdle(t thing, s *standing) *Finding {
 
 // putShipment stores a shipment and closes it when nothing of it is open.
 func (e *eventRun) putShipment(s *Shipment) {
-	if s.State == ShipmentOpen && s.OpenItems == 0 && len(s.Quantities) == 0 {
-		s.State = ShipmentClosed
-	}
+	s.settle()
 	put(e.o, ShipmentKey(s.Event), *s)
 }
 
-// void takes back what the author shipped and nobody has received, once the receiver's time is over.
+// void takes back what the author shipped and nobody has received or disputed, once the receiver's time is over.
 func (e *eventRun) void(g *goods) *Finding {
 	for _, t := range g.items {
 		if f := e.voidItem(t); f != nil {
@@ -294,6 +298,9 @@ func (e *eventRun) voidItem(t thing) *Finding {
 		return e.adoptItem(t, false)
 	}
 	sh, under := get[Shipment](e.o, ShipmentKey(item.Shipment))
+	if item.State == StateDisputed {
+		return e.judge(e.inDispute(t, &item))
+	}
 	if item.State != StateInTransit || !under || sh.From != e.author {
 		return e.judge(finding(CodeNotShipper, t.at, e.orgName(e.author), t.id).against(item.LastEvent, crypto.Hash{}, item.LastHeight))
 	}
@@ -304,13 +311,14 @@ func (e *eventRun) voidItem(t thing) *Finding {
 	e.changed(&item)
 	put(e.o, ItemKey(t.id), item)
 	sh.OpenItems--
+	sh.Void.Items++
 	e.voidShipment(&sh)
 	return nil
 }
 
 func (e *eventRun) voidShipment(s *Shipment) {
-	if s.OpenItems == 0 && len(s.Quantities) == 0 {
+	if s.OpenItems == 0 && len(s.Quantities) == 0 && s.OpenLines == 0 {
 		s.State = ShipmentVoid
 	}
-	put(e.o, ShipmentKey(s.Event), *s)
+	e.putShipment(s)
 }

@@ -70,7 +70,11 @@ func (e *eventRun) shipLot(sh *Shipment, l amountOf, inside []PackedAmount) *Fin
 	if !some {
 		return nil
 	}
-	moved, f := e.debit(l)
+	debit := e.debit
+	if e.sendsHeld() {
+		debit = e.debitHeld
+	}
+	moved, f := debit(l)
 	if f != nil || moved == nil {
 		return f
 	}
@@ -113,7 +117,7 @@ func (e *eventRun) receiveLot(l amountOf) *Finding {
 			e.markReceipt(as, l.at, l.id, s)
 		}
 		return may
-	})
+	}, false)
 	if f != nil {
 		return f
 	}
@@ -147,8 +151,9 @@ func (e *eventRun) receiveIdleLot(l amountOf, lot *Lot) *Finding {
 }
 
 // takeTransit takes a quantity out of the open shipments of a lot that match, into the author's hands, and returns how
-// much was found and in which shipment first (nil: in none). A quantity that is not stated takes all there is.
-func (e *eventRun) takeTransit(l amountOf, lot *Lot, match func(*Shipment) bool) (got Amount, first *Shipment, f *Finding) {
+// much was found and in which shipment first (nil: in none). A quantity that is not stated takes all there is. Taken back
+// says that the author is the shipper.
+func (e *eventRun) takeTransit(l amountOf, lot *Lot, match func(*Shipment) bool, back bool) (got Amount, first *Shipment, f *Finding) {
 	units := []string{l.unit}
 	if !l.measured {
 		units = lot.Units
@@ -172,7 +177,7 @@ func (e *eventRun) takeTransit(l amountOf, lot *Lot, match func(*Shipment) bool)
 				was := sh
 				first = &was
 			}
-			still, f := e.takeShipment(&sh, l, unit, &got)
+			still, f := e.takeShipment(&sh, l, unit, &got, back)
 			if f != nil {
 				return got, first, f
 			}
@@ -185,16 +190,16 @@ func (e *eventRun) takeTransit(l amountOf, lot *Lot, match func(*Shipment) bool)
 	return got, first, nil
 }
 
-func (e *eventRun) putTransit(lot, unit string, open []crypto.Hash) {
+func (b *blockRun) putTransit(lot, unit string, open []crypto.Hash) {
 	if len(open) == 0 {
-		e.o.del(TransitKey(lot, unit))
+		b.o.del(TransitKey(lot, unit))
 		return
 	}
-	put(e.o, TransitKey(lot, unit), Transit{Shipments: open})
+	put(b.o, TransitKey(lot, unit), Transit{Shipments: open})
 }
 
 // takeShipment takes what is still wanted of a lot out of one shipment and reports whether some of it stays open.
-func (e *eventRun) takeShipment(sh *Shipment, l amountOf, unit string, got *Amount) (still bool, f *Finding) {
+func (e *eventRun) takeShipment(sh *Shipment, l amountOf, unit string, got *Amount, back bool) (still bool, f *Finding) {
 	at := slices.IndexFunc(sh.Quantities, func(q PackedAmount) bool { return q.Lot == l.id && q.Unit == unit })
 	if at < 0 {
 		return false, nil
@@ -221,7 +226,12 @@ func (e *eventRun) takeShipment(sh *Shipment, l amountOf, unit string, got *Amou
 	} else {
 		sh.Quantities = slices.Delete(sh.Quantities, at, at+1)
 	}
-	e.putShipment(sh)
+	if back {
+		sh.Void.plus(taken) // part of what was shipped, so it fits
+		e.voidShipment(sh)
+	} else {
+		e.putShipment(sh)
+	}
 	return still, e.creditPacked(taken, e.author, l.at)
 }
 
@@ -241,7 +251,7 @@ func (e *eventRun) voidLot(l amountOf) *Finding {
 			return false
 		}
 		return true
-	})
+	}, true)
 	if f != nil {
 		return f
 	}
@@ -250,9 +260,6 @@ func (e *eventRun) voidLot(l amountOf) *Finding {
 	}
 	if left, _ := l.amount.minus(got); first == nil || (l.measured && !left.IsZero()) {
 		return e.judge(finding(CodeNotShipper, l.at, e.orgName(e.author), l.id))
-	}
-	if sh, ok := get[Shipment](e.o, ShipmentKey(first.Event)); ok && sh.State == ShipmentClosed {
-		e.voidShipment(&sh)
 	}
 	return nil
 }

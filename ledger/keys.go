@@ -87,8 +87,8 @@ func ContentsKey(id string) []byte { return key("contains", id) }
 func LotKey(id string) []byte { return key("lot", id) }
 
 // BalanceKey is the state key of a [Balance].
-func BalanceKey(lot string, custodian crypto.Address, unit string) []byte {
-	return key("bal", lot, string(custodian[:])+unit)
+func BalanceKey(lot string, custodian crypto.Address, unit string, status Status) []byte {
+	return key("bal", lot, string(custodian[:])+string(rune(status))+unit)
 }
 
 // TransitKey is the state key of a [Transit].

@@ -197,7 +197,7 @@ func TestQuantitiesAtTheEdges(t *testing.T) {
 			t.Errorf("%s: %s", c.amount, r.Finding)
 		}
 	}
-	b, err := ReadBalance(n.view, modelLot(0, 1), orgAddress(0), "KGM")
+	b, err := ReadBalance(n.view, modelLot(0, 1), orgAddress(0), "KGM", Available)
 	if err != nil || b.Amount.String() != "9000000000.000000001" {
 		t.Errorf("%+v, %v", b, err)
 	}

@@ -46,6 +46,10 @@ func textOf(a Amount, unit string) string {
 
 // credit puts an amount loose into somebody's hands. The lot must be on the ledger.
 func (e *eventRun) credit(l amountOf, who crypto.Address) *Finding {
+	return e.creditAs(l, who, Available)
+}
+
+func (e *eventRun) creditAs(l amountOf, who crypto.Address, status Status) *Finding {
 	lot, ok := get[Lot](e.o, LotKey(l.id))
 	if !ok {
 		panic("ledger: credit of unknown lot " + l.id)
@@ -61,7 +65,7 @@ func (e *eventRun) credit(l amountOf, who crypto.Address) *Finding {
 	}
 	lot.Units, lot.Flags, lot.LastEvent, lot.LastHeight = units, flags, e.e.hash, e.height
 	put(e.o, LotKey(l.id), lot)
-	key := BalanceKey(l.id, who, l.unit)
+	key := BalanceKey(l.id, who, l.unit, status)
 	bal, _ := get[Balance](e.o, key)
 	if !l.measured {
 		bal.Unmeasured = true
@@ -91,7 +95,7 @@ func (e *eventRun) creditPacked(q PackedAmount, who crypto.Address, at string) *
 	return e.credit(l, who)
 }
 
-// debit takes an amount out of the author's loose stock (R6, R10) and returns what was taken; nil without a finding: a
+// debit takes an amount out of the author's available stock (R6, R10) and returns what was taken; nil without a finding: a
 // rule was flagged and nothing was taken. A quantity that is not stated takes nothing that is counted.
 func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
 	lot, known := get[Lot](e.o, LotKey(l.id))
@@ -102,7 +106,7 @@ func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
 		}
 		lot, _ = get[Lot](e.o, LotKey(l.id))
 	}
-	key := BalanceKey(l.id, e.author, l.unit)
+	key := BalanceKey(l.id, e.author, l.unit, Available)
 	bal, _ := get[Balance](e.o, key)
 	taken := &PackedAmount{Lot: l.id, Unit: l.unit, Amount: l.amount, Unmeasured: !l.measured}
 	if l.measured {
@@ -134,11 +138,11 @@ func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
 	return taken, nil
 }
 
-// stock tells whether somebody holds any of a lot loose, in any unit; whether part of it was never measured; and
+// stock tells whether somebody has any of a lot available, in any unit; whether part of it was never measured; and
 // whether it ever held any.
 func (e *eventRun) stock(lot *Lot, who crypto.Address) (any, unmeasured, ever bool) {
 	for _, unit := range lot.Units {
-		bal, ok := get[Balance](e.o, BalanceKey(lot.ID, who, unit))
+		bal, ok := get[Balance](e.o, BalanceKey(lot.ID, who, unit, Available))
 		ever = ever || ok
 		any = any || bal.Unmeasured || !bal.Amount.IsZero()
 		unmeasured = unmeasured || bal.Unmeasured
@@ -163,7 +167,7 @@ func (e *eventRun) grow(lot *Lot, l amountOf, bal Balance) *Finding {
 	if f := e.credit(l, e.author); f != nil {
 		return f
 	}
-	key := BalanceKey(l.id, e.author, l.unit)
+	key := BalanceKey(l.id, e.author, l.unit, Available)
 	after, _ := get[Balance](e.o, key)
 	after.Amount = Amount{}
 	put(e.o, key, after)

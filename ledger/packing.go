@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"waybill/crypto"
+	"waybill/epcis"
 )
 
 // Packing is a forest: an item has at most one parent. What is packed inherits custody, place and ownership from the
@@ -93,8 +94,11 @@ func (e *eventRun) inHand(t thing) (standing, bool, *Finding) {
 	if item.State.ended() {
 		return s, false, e.judge(e.endedFinding(item, t.at))
 	}
-	if root.State == StateInTransit {
-		return s, false, e.judge(e.inTransit(t, root))
+	if root.State.ended() {
+		return s, false, e.judge(e.endedFinding(root, t.at)) // lost or destroyed with all that was in it
+	}
+	if f := e.locked(t, root); f != nil {
+		return s, false, e.judge(f)
 	}
 	if root.State == StateObserved && !s.packed() && e.adopts() {
 		f := e.claimHeld(t, item)
@@ -106,6 +110,36 @@ func (e *eventRun) inHand(t thing) (standing, bool, *Finding) {
 		return s, false, e.judge(f.against(root.LastEvent, crypto.Hash{}, root.LastHeight))
 	}
 	return s, true, nil
+}
+
+// locked says why nobody may act on what is under way, or only settle it while it is in dispute.
+func (e *eventRun) locked(t thing, root *Item) *Finding {
+	switch {
+	case root.State == StateInTransit:
+		return e.inTransit(t, root)
+	case root.State == StateDisputed:
+		return e.inDispute(t, root)
+	case root.State == StateRejected && !e.settles(root):
+		sh, _ := get[Shipment](e.o, ShipmentKey(root.Shipment))
+		f := finding(CodeRejected, t.at, t.id, e.orgName(root.Custodian), e.orgName(sh.From))
+		return f.against(sh.Event, sh.Tx, sh.Height)
+	}
+	return nil
+}
+
+// settles reports whether the event does with rejected goods what may be done with them: destroys them, or sends them
+// back.
+func (e *eventRun) settles(root *Item) bool {
+	if e.e.act != actShip {
+		return e.e.event.Type == epcis.ObjectEvent && e.e.event.Action == epcis.ActionDelete
+	}
+	sh, _ := get[Shipment](e.o, ShipmentKey(root.Shipment))
+	return e.shipTo == sh.From
+}
+
+func (e *eventRun) inDispute(t thing, root *Item) *Finding {
+	sh, _ := get[Shipment](e.o, ShipmentKey(root.Shipment))
+	return finding(CodeInDispute, t.at, t.id, e.orgName(sh.From), e.receiverName(&sh)).against(sh.Event, sh.Tx, sh.Height)
 }
 
 func (e *eventRun) inTransit(t thing, root *Item) *Finding {
@@ -246,11 +280,17 @@ func (e *eventRun) detach(t thing, s standing, code Code) *Finding {
 	if f := e.judge(f); f != nil {
 		return f
 	}
-	contents, _ := get[Contents](e.o, ContentsKey(parent.ID))
-	contents.Items = without(contents.Items, t.id)
-	e.putContents(parent.ID, contents)
+	e.takeOut(&s)
 	e.free(s)
 	return nil
+}
+
+// takeOut strikes a packed item from the contents of its container.
+func (b *blockRun) takeOut(s *standing) {
+	parent := s.item().Parent
+	contents, _ := get[Contents](b.o, ContentsKey(parent))
+	contents.Items = without(contents.Items, s.item().ID)
+	b.putContents(parent, contents)
 }
 
 // without returns an ascending list without one identifier.
@@ -265,6 +305,13 @@ func without(list []string, id string) []string {
 // free gives an item that is taken out of its container what it inherited.
 func (e *eventRun) free(s standing) {
 	e.keepUnder(&s)
+	item := s.freed()
+	e.changed(&item)
+	put(e.o, ItemKey(item.ID), item)
+}
+
+// freed is the item on its own.
+func (s *standing) freed() Item {
 	item := s.effective()
 	if item.OwnerSince == math.MaxUint64 {
 		// Ownership passed with the container: for this item's own contents it passed with this event.
@@ -274,20 +321,19 @@ func (e *eventRun) free(s standing) {
 	if !item.State.ended() {
 		item.State = StateActive
 	}
-	e.changed(&item)
-	put(e.o, ItemKey(item.ID), item)
+	return item
 }
 
 // putContents stores what is left in a container.
-func (e *eventRun) putContents(id string, contents Contents) {
+func (b *blockRun) putContents(id string, contents Contents) {
 	if len(contents.Items)+len(contents.Quantities) > 0 {
-		put(e.o, ContentsKey(id), contents)
+		put(b.o, ContentsKey(id), contents)
 		return
 	}
-	e.o.del(ContentsKey(id))
-	if item, ok := get[Item](e.o, ItemKey(id)); ok && item.Levels != 0 {
+	b.o.del(ContentsKey(id))
+	if item, ok := get[Item](b.o, ItemKey(id)); ok && item.Levels != 0 {
 		item.Levels = 0
-		put(e.o, ItemKey(id), item)
+		put(b.o, ItemKey(id), item)
 	}
 }
 

@@ -36,6 +36,9 @@ const (
 	actShip
 	actReceive
 	actVoid
+	actHold
+	actRelease
+	actCount
 )
 
 // goods is what one pair of lists of an event names, each thing once.
@@ -168,6 +171,25 @@ func actOf(e *epcis.Event) act {
 		return actReceive
 	case "void_shipping":
 		return actVoid
+	}
+	return stockAct(e)
+}
+
+// stockAct reads the business steps that change the status or the count of loose stock. What an aggregation names is in
+// its container, not loose.
+func stockAct(e *epcis.Event) act {
+	if e.Type == epcis.AggregationEvent {
+		return actNone
+	}
+	switch e.BizStep {
+	case "holding":
+		return actHold
+	case "stocking", "storing":
+		return actRelease
+	case "cycle_counting", "stock_taking":
+		if e.Type == epcis.ObjectEvent && e.Action == epcis.ActionObserve {
+			return actCount
+		}
 	}
 	return actNone
 }

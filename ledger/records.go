@@ -121,7 +121,7 @@ type MasterData struct {
 }
 
 // ItemState is where an item is in its life. Its text is "active", "in_transit", "consumed", "decommissioned",
-// "destroyed" or "observed".
+// "destroyed", "observed", "disputed", "rejected" or "lost".
 type ItemState uint8
 
 // The states.
@@ -132,11 +132,14 @@ const (
 	StateConsumed       ItemState = 3 // input of a transformation
 	StateDecommissioned ItemState = 4
 	StateDestroyed      ItemState = 5
+	StateDisputed       ItemState = 6 // shipped, and the receiver says that it did not arrive: nobody may act on it
+	StateRejected       ItemState = 7 // the receiver has it and did not accept it
+	StateLost           ItemState = 8 // shipped, not arrived, and gone
 )
 
 // String returns the text.
 func (s ItemState) String() string {
-	names := [...]string{"observed", "active", "in_transit", "consumed", "decommissioned", "destroyed"}
+	names := [...]string{"observed", "active", "in_transit", "consumed", "decommissioned", "destroyed", "disputed", "rejected", "lost"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -147,7 +150,12 @@ func (s ItemState) String() string {
 func (s ItemState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // ended reports whether nothing may happen to the item any more.
-func (s ItemState) ended() bool { return s >= StateConsumed }
+func (s ItemState) ended() bool {
+	return s >= StateConsumed && s <= StateDestroyed || s == StateLost
+}
+
+// disputed reports whether an open line of a dispute says what becomes of the item.
+func (s ItemState) disputed() bool { return s == StateDisputed || s == StateRejected }
 
 // ItemFlags are marks on items and lots.
 type ItemFlags uint32
@@ -195,9 +203,9 @@ type Item struct {
 	State       ItemState
 	Flags       ItemFlags
 	Owner       crypto.Address // zero: unknown
-	Custodian   crypto.Address // zero: nobody on this ledger; in transit: the shipper
+	Custodian   crypto.Address // zero: nobody on this ledger; in transit or disputed: the shipper
 	Parent      string         // what it is packed in; "" if it is not
-	Shipment    crypto.Hash    // the shipping event while in transit
+	Shipment    crypto.Hash    // the shipping event while in transit, disputed or rejected
 	Place       string         // canonical location where it was last seen
 	Lot         string         // canonical lot it belongs to, or the lot number where it has no GTIN
 	ExpiryMs    int64          // ms since the Unix epoch; 0: none known
@@ -247,14 +255,15 @@ type Lot struct {
 	Chain      Chain
 }
 
-// Balance is what a custodian holds of a lot in one unit, loose: not packed, not in transit.
+// Balance is what a custodian holds of a lot in one unit and with one status, loose: not packed, not in transit.
 type Balance struct {
 	_          struct{} `cbor:",toarray"`
 	Amount     Amount
 	Unmeasured bool // and an amount that was not stated
 }
 
-// Shipment is goods under way to a receiver. It is open while something of it was not received.
+// Shipment is goods under way to a receiver. What was shipped is under way, accepted, rejected, short or taken back; see
+// [Shipment.Accepted].
 type Shipment struct {
 	_          struct{}    `cbor:",toarray"`
 	Event      crypto.Hash // the shipping event, which names it
@@ -268,9 +277,16 @@ type Shipment struct {
 	OpenItems  uint64
 	Quantities []PackedAmount // not yet received
 	State      ShipmentState
+	Shipped    Tally         // as shipped, and what disputes took out of its containers or added by agreement
+	Rejected   Tally         // by disputes that were not withdrawn
+	Short      Tally         // by disputes that were not withdrawn
+	Void       Tally         // taken back by the shipper
+	Disputes   []crypto.Hash // oldest first
+	OpenLines  uint64        // lines of disputes without an outcome
 }
 
-// ShipmentState is "open", "closed" (all received) or "void" (what was open went back).
+// ShipmentState is "open", "closed" (all received, or accounted for by disputes), "void" (what was open went back) or
+// "disputed".
 type ShipmentState uint8
 
 // The states.
@@ -278,11 +294,13 @@ const (
 	ShipmentOpen   ShipmentState = 0
 	ShipmentClosed ShipmentState = 1
 	ShipmentVoid   ShipmentState = 2
+
+	ShipmentDisputed ShipmentState = 3 // lines of a dispute are open; something may be under way too
 )
 
 // String returns the text.
 func (s ShipmentState) String() string {
-	names := [...]string{"open", "closed", "void"}
+	names := [...]string{"open", "closed", "void", "disputed"}
 	if int(s) < len(names) {
 		return names[s]
 	}

@@ -33,6 +33,7 @@ type scenario struct {
 	names  map[string]string // alias → identifier
 	labels map[string]string // hash → what to print for it
 	events int
+	lastAs string // name given to an event by "as"
 	last   *Transaction
 
 	proposals map[string]crypto.Hash // by title
@@ -79,6 +80,10 @@ func (s *scenario) run(d *datadriven.TestData) string {
 		return s.under(d)
 	case "notice":
 		return s.notice(d)
+	case "shipment":
+		return s.shipments(d)
+	case "dispute":
+		return s.disputes(d)
 	}
 	d.Fatalf(s.t, "unknown command %s", d.Cmd)
 	return ""
@@ -144,12 +149,16 @@ func (s *scenario) do(d *datadriven.TestData) string {
 		if !ok {
 			d.Fatalf(s.t, "want AUTHOR: VERB …, got %q", line)
 		}
+		what, as, _ := strings.Cut(what, " as ")
 		f := strings.Fields(what)
 		who, with, _ := strings.Cut(who, "+") // others whose keys sign, too
 		tx := s.net.tx(spaced(who), s.payload(d, f), strings.Fields(strings.ReplaceAll(with, "+", " "))...)
 		s.noteProposal(tx)
 		if tx.Body.Kind == KindNotice {
 			s.labels[tx.id.String()] = f[1]
+		}
+		if as != "" {
+			s.labels[tx.id.String()] = as
 		}
 		out = append(out, s.report(s.net.one(tx)))
 		s.last = tx
@@ -186,6 +195,9 @@ func (s *scenario) payload(d *datadriven.TestData, f []string) Payload {
 			d.Fatalf(s.t, "%v", err)
 		}
 		return &Transfer{Amount: n, To: who(2)}
+	}
+	if p := s.disputePayload(f); p != nil {
+		return p
 	}
 	if p := s.governs(d, f); p != nil {
 		return p
@@ -242,6 +254,10 @@ func (s *scenario) capture(d *datadriven.TestData) string {
 		} else if i == 0 {
 			s.labels[tx.id.String()] = "with " + s.labels[e.hash.String()]
 		}
+	}
+	if d.HasArg("as") { // the last event
+		d.ScanArgs(s.t, "as", &s.lastAs)
+		s.labels[tx.events[len(tx.events)-1].hash.String()] = s.lastAs
 	}
 	s.last = tx
 	r := s.net.one(tx)
@@ -442,6 +458,11 @@ func (s *scenario) describe(alias string, item *Item) string {
 	if item.Lot != "" {
 		text += ", lot " + item.Lot
 	}
+	if d, n, err := ReadDisputeOf(s.net.view, item.ID); err != nil {
+		s.t.Fatal(err)
+	} else if d != nil {
+		text += fmt.Sprintf(", in line %d of %s", n, d.ID)
+	}
 	for _, n := range item.Flags.Names() {
 		text += ", " + n
 	}
@@ -489,7 +510,11 @@ func (s *scenario) whereabouts(lot string) []string {
 		case strings.HasPrefix(k, "bal/"+lot+"\x00"):
 			rest := k[len("bal/"+lot+"\x00"):]
 			bal := decode[Balance](s.t, raw)
-			show("loose with "+b.orgName(crypto.Address([]byte(rest[:20]))), PackedAmount{Lot: lot, Unit: rest[20:], Amount: bal.Amount, Unmeasured: bal.Unmeasured})
+			where := "loose with "
+			if Status(rest[20]) == Held {
+				where = "held by "
+			}
+			show(where+b.orgName(crypto.Address([]byte(rest[:20]))), PackedAmount{Lot: lot, Unit: rest[21:], Amount: bal.Amount, Unmeasured: bal.Unmeasured})
 		case strings.HasPrefix(k, "contains/"):
 			for _, q := range decode[Contents](s.t, raw).Quantities {
 				show("in "+k[len("contains/"):], q)

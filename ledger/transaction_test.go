@@ -39,6 +39,12 @@ func onePayload(t testing.TB) []Payload {
 		&SetThreshold{M: 2},
 		&Propose{Title: "Dearer", Text: "why", Action: Action{Kind: ActParams, Params: []ParamChange{{Name: "feePerKiB", Value: "20"}}}},
 		&Vote{Proposal: crypto.Hash{3}, Yes: true},
+		&Dispute{Shipment: crypto.Hash{3}, Note: "seen at the dock", Document: crypto.Hash{4}, Lines: []DisputeLine{
+			{Kind: Shortage, ID: "urn:epc:class:lgtin:9521321.000001.L1", Unit: "KGM", Amount: Amount{Coefficient: 15, Exponent: -1}, In: "urn:epc:id:sscc:9521321.0000000001"},
+			{Kind: WrongProduct, ID: "urn:epc:id:sgtin:9521321.000001.1", Found: "urn:epc:id:sgtin:9521321.000001.2", Note: "blue label"},
+			{Kind: DataMissing},
+		}},
+		&Resolve{Dispute: crypto.Hash{5}, Lines: []Resolution{{Line: 1, Outcome: Agreed}, {Line: 0, Outcome: Lost}}, Note: "as agreed"},
 	}
 }
 
