@@ -19,24 +19,25 @@ const module = "waybill"
 // storeys is the table of docs/ARCHITECTURE.md: package → the packages of ours it may import.
 // A name ending in /... stands for the folder and everything below it.
 var storeys = map[string][]string{
-	"crypto":           {},
-	"epcis/gs1":        {},
-	"epcis/unit":       {},
-	"p2p":              {},
-	"epcis":            {"epcis/gs1", "epcis/unit", "crypto"},
-	"epcis/query":      {"epcis", "epcis/gs1"},
-	"epcis/trace":      {"epcis", "epcis/gs1", "epcis/unit"},
-	"consensus/quorum": {"crypto"},
-	"consensus":        {"consensus/quorum", "crypto"},
-	"ledger":           {"consensus/quorum", "epcis", "epcis/gs1", "epcis/unit", "crypto"},
-	"ledger/store":     {"ledger", "consensus/quorum", "crypto"},
-	"ledger/index":     {"ledger", "epcis/...", "epcis", "consensus/quorum", "crypto"},
-	"ledger/snapshot":  {"ledger/store", "ledger", "consensus/quorum", "crypto"},
-	"ledger/light":     {"ledger", "consensus/quorum", "crypto"},
-	"node/journal":     {"node/signer", "consensus", "consensus/quorum", "crypto"},
-	"node/signer":      {"consensus/quorum", "crypto"},
-	"node/mempool":     {"ledger", "consensus/quorum", "crypto"},
-	"node/sync":        {"ledger", "ledger/store", "ledger/snapshot", "ledger/light", "p2p", "consensus/quorum", "crypto"},
+	"crypto":            {},
+	"epcis/gs1":         {},
+	"epcis/unit":        {},
+	"p2p":               {},
+	"epcis":             {"epcis/gs1", "epcis/unit", "crypto"},
+	"epcis/query":       {"epcis", "epcis/gs1"},
+	"epcis/trace":       {"epcis", "epcis/gs1", "epcis/unit"},
+	"consensus/quorum":  {"crypto"},
+	"consensus":         {"consensus/quorum", "crypto"},
+	"ledger":            {"consensus/quorum", "epcis", "epcis/gs1", "epcis/unit", "crypto"},
+	"ledger/store":      {"ledger", "consensus/quorum", "crypto"},
+	"ledger/index":      {"ledger", "epcis/...", "epcis", "consensus/quorum", "crypto"},
+	"ledger/snapshot":   {"ledger/store", "ledger", "consensus/quorum", "crypto"},
+	"ledger/light":      {"ledger", "consensus/quorum", "crypto"},
+	"ledger/provenance": {"ledger", "ledger/light", "epcis", "epcis/gs1", "consensus/quorum", "crypto"},
+	"node/journal":      {"node/signer", "consensus", "consensus/quorum", "crypto"},
+	"node/signer":       {"consensus/quorum", "crypto"},
+	"node/mempool":      {"ledger", "consensus/quorum", "crypto"},
+	"node/sync":         {"ledger", "ledger/store", "ledger/snapshot", "ledger/light", "p2p", "consensus/quorum", "crypto"},
 	"node": {"node/...", "ledger", "ledger/...", "consensus", "consensus/quorum", "epcis", "epcis/...",
 		"p2p", "api", "crypto"},
 	"api":               {"ledger", "ledger/light", "epcis", "epcis/...", "consensus/quorum", "crypto"},
@@ -74,7 +75,7 @@ var bannedImports = []struct {
 }
 
 // pure packages have no goroutine, no clock and no float that could reach a hash.
-var pure = []string{"consensus", "consensus/quorum", "ledger"}
+var pure = []string{"consensus", "consensus/quorum", "ledger", "ledger/provenance"}
 
 // mayLog lists the packages that write logs; everyone else returns errors.
 var mayLog = []string{"node", "cmd/waybill", "p2p", "testnet"}

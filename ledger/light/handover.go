@@ -14,6 +14,9 @@ type Checkpoint struct {
 	Set     *quorum.Set   // its validators
 	Anchor  quorum.Header // the closing block of the epoch before; the genesis block for epoch 0
 	SeenMs  int64         // time of the latest block of this epoch, or its anchor, that was verified; ms since the Unix epoch
+
+	// Checker answers for signatures; nil, as everywhere but in tests, means the real one. See quorum.Domain.
+	Checker quorum.Checker
 }
 
 // Begin is the checkpoint of epoch 0. The document must be valid.
@@ -27,7 +30,9 @@ func Begin(g *ledger.Genesis) (Checkpoint, error) {
 }
 
 // Domain is what signatures of the epoch are checked with.
-func (c Checkpoint) Domain() quorum.Domain { return quorum.Domain{Genesis: c.Genesis, Set: c.Set} }
+func (c Checkpoint) Domain() quorum.Domain {
+	return quorum.Domain{Genesis: c.Genesis, Set: c.Set, Checker: c.Checker}
+}
 
 // Verify checks that the certificate makes a block of this epoch final; see [VerifyPath].
 func (c Checkpoint) Verify(headers []quorum.Header, cert quorum.Certificate) (Header, error) {
@@ -81,7 +86,7 @@ func (c Checkpoint) Advance(closing quorum.Header, cert quorum.Certificate, next
 	if _, err := c.Verify([]quorum.Header{closing}, cert); err != nil {
 		return Checkpoint{}, err
 	}
-	return Checkpoint{Genesis: c.Genesis, Epoch: c.Epoch + 1, Set: next, Anchor: closing, SeenMs: closing.TimeMs}, nil
+	return Checkpoint{Genesis: c.Genesis, Epoch: c.Epoch + 1, Set: next, Anchor: closing, SeenMs: closing.TimeMs, Checker: c.Checker}, nil
 }
 
 // moved is the sum of what the power of each validator changes by. Both totals are at most 2^60.

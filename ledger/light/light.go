@@ -187,23 +187,10 @@ type EventProof struct {
 // VerifyEvent checks that the ledger accepted the event and returns its record. ErrRefused means that the proof is
 // right and shows a refusal.
 func VerifyEvent(p EventProof) (*ledger.EventRecord, error) {
-	tx, err := VerifyTransaction(p.Block, p.Transaction, p.Inclusion)
+	tx, receipt, records, err := verifyEvents(p)
 	if err != nil {
 		return nil, err
 	}
-	block, result := p.Block.header, p.Result.header
-	if result.Height <= block.Height || result.Genesis != block.Genesis {
-		return nil, refuse(ErrMismatch, nil, "block %d of network %s cannot commit to the receipts of block %d of network %s",
-			result.Height, result.Genesis, block.Height, block.Genesis)
-	}
-	receipt, err := VerifyReceipt(p.Result, block.Height, p.Receipt)
-	if err != nil {
-		return nil, err
-	}
-	if receipt.Tx != tx.ID() || p.Receipt.Inclusion.Index != p.Inclusion.Index || p.Receipt.Inclusion.Size != p.Inclusion.Size {
-		return nil, refuse(ErrMismatch, nil, "the receipt is of transaction %s, not of %s", receipt.Tx, tx.ID())
-	}
-	records := ledger.EventsOf(block, []*ledger.Transaction{tx}, []ledger.Receipt{*receipt})
 	for i := range records {
 		r := &records[i]
 		if r.Index != p.Index {
@@ -212,10 +199,40 @@ func VerifyEvent(p EventProof) (*ledger.EventRecord, error) {
 		if !r.Accepted {
 			return nil, refuse(ErrRefused, receipt.Err(), "event %d of transaction %s", p.Index, tx.ID())
 		}
-		r.TxIndex = int(p.Inclusion.Index)
 		return r, nil
 	}
 	return nil, refuse(ErrMismatch, nil, "transaction %s has no recorded event %d", tx.ID(), p.Index)
+}
+
+// VerifyEvents checks the proof of one transaction, whatever p.Index is, and returns it with the records of all its events,
+// ascending by index. Duplicates have no record; refused ones have, and say so.
+func VerifyEvents(p EventProof) (*ledger.Transaction, []ledger.EventRecord, error) {
+	tx, _, records, err := verifyEvents(p)
+	return tx, records, err
+}
+
+func verifyEvents(p EventProof) (*ledger.Transaction, *ledger.Receipt, []ledger.EventRecord, error) {
+	tx, err := VerifyTransaction(p.Block, p.Transaction, p.Inclusion)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	block, result := p.Block.header, p.Result.header
+	if result.Height <= block.Height || result.Genesis != block.Genesis {
+		return nil, nil, nil, refuse(ErrMismatch, nil, "block %d of network %s cannot commit to the receipts of block %d of network %s",
+			result.Height, result.Genesis, block.Height, block.Genesis)
+	}
+	receipt, err := VerifyReceipt(p.Result, block.Height, p.Receipt)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if receipt.Tx != tx.ID() || p.Receipt.Inclusion.Index != p.Inclusion.Index || p.Receipt.Inclusion.Size != p.Inclusion.Size {
+		return nil, nil, nil, refuse(ErrMismatch, nil, "the receipt is of transaction %s, not of %s", receipt.Tx, tx.ID())
+	}
+	records := ledger.EventsOf(block, []*ledger.Transaction{tx}, []ledger.Receipt{*receipt})
+	for i := range records {
+		records[i].TxIndex = int(p.Inclusion.Index)
+	}
+	return tx, receipt, records, nil
 }
 
 // VerifyState checks that after block h.ExecHeight, to whose state h commits, the state held value for key, or nothing

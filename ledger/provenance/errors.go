@@ -1,0 +1,73 @@
+package provenance
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind says what is wrong with a certificate, or why none can be made, for [errors.Is].
+type Kind string
+
+// The refusals of Verify. What a lower layer said is wrapped.
+const (
+	ErrFormat     Kind = "not a provenance certificate"                // not the bytes of one: cut off, something behind its end, another spelling
+	ErrTooLarge   Kind = "larger than a provenance certificate may be" // also of Make
+	ErrForeign    Kind = "of another network"
+	ErrTrust      Kind = "not of validators that can be trusted" // the hand-overs do not lead to them, or contradict the checkpoint
+	ErrHeader     Kind = "a block is not final"                  // a header or certificate is forged, or of another chain
+	ErrState      Kind = "a record is not what the ledger holds" // changed, invented, or of another height
+	ErrEvent      Kind = "an event is not on the ledger"         // transaction or receipt are not those of the block, or it was refused
+	ErrIncomplete Kind = "events were removed, added or reordered"
+	ErrGenealogy  Kind = "part of the history is missing" // something that the subject was made of or packed in
+	ErrNotice     Kind = "a notice may be hidden"         // the proof that there is none, or one of them, is missing
+	ErrDuplicate  Kind = "something is in it twice"
+	ErrExtra      Kind = "something in it has no place in this history"
+)
+
+// The refusals of Make.
+const (
+	ErrNotFound Kind = "not on the ledger at that height"
+	ErrBehind   Kind = "the node does not have all events" // its index is behind, or its ledger begins later
+	ErrRequest  Kind = "not a request for a certificate"
+)
+
+// Error makes a Kind usable as the target of errors.Is.
+func (k Kind) Error() string { return string(k) }
+
+// Error is a refusal: Kind for machines, Detail for people, Cause from below.
+type Error struct {
+	Kind   Kind
+	Detail string
+	Cause  error
+}
+
+// Error says what was refused and why.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return fmt.Sprintf("%s: %s", e.Kind, e.Detail)
+	}
+	return fmt.Sprintf("%s: %s: %v", e.Kind, e.Detail, e.Cause)
+}
+
+// Unwrap lets errors.Is find the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}
+
+func refuse(kind Kind, cause error, format string, args ...any) error {
+	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// errMissing is what reading a record gives that the certificate does not prove. Whoever reads says what that means.
+var errMissing = errors.New("the certificate does not show this record")
+
+// missing gives a reading error the kind of what was being read.
+func missing(kind Kind, err error, format string, args ...any) error {
+	if !errors.Is(err, errMissing) {
+		return err
+	}
+	return refuse(kind, err, format, args...)
+}
