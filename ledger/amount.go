@@ -2,18 +2,21 @@ package ledger
 
 import (
 	"waybill/epcis"
+	"waybill/epcis/unit"
 )
 
 // Amount is an exact decimal number as the state stores it: Coefficient × 10^Exponent in the one form of
-// [epcis.Decimal]. Amounts of the state are never negative and count at most billionths.
+// [epcis.Decimal]. Amounts of the state are never negative. Mass is in kilograms (KGM), volume in litres (LTR), length in
+// metres (MTR), area in square metres (MTK) and pieces in no unit, whatever units events state; all else is in its own.
 type Amount struct {
 	_           struct{} `cbor:",toarray"`
 	Coefficient int64
 	Exponent    int8
 }
 
-// minAmountExponent is the finest part of a unit that is counted; it leaves nine digits before the point.
-const minAmountExponent = -9
+// minAmountExponent is the finest part of a unit that is counted, so that whole ounces, and pounds to four decimals, are
+// kilograms exactly. It leaves six digits before the point; who counts less finely has more of them.
+const minAmountExponent = -12
 
 // AmountOf makes an amount of a decimal.
 func AmountOf(d epcis.Decimal) Amount {
@@ -62,11 +65,25 @@ func countable(d epcis.Decimal) bool {
 	return d.Sign() >= 0 && d.Exponent >= minAmountExponent && d.Exponent <= 12
 }
 
-// canonicalUnit is the one code of a unit. The codes for "each", "one" and "piece" count like no unit at all.
+// canonicalUnit is the unit in which the ledger counts what is stated in another: the base unit of a mass, volume, length,
+// area or count, so that 100 lb of a lot can be taken out of 50 kg of it. The ledger knows nothing of other units but
+// their codes.
 func canonicalUnit(uom string) string {
-	switch uom {
-	case "EA", "C62", "H87":
-		return ""
+	u, ok := unit.Lookup(uom)
+	if !ok || !u.Exact() {
+		return uom
+	}
+	switch u.Dimension {
+	case unit.Count, unit.Mass, unit.Volume, unit.Length, unit.Area:
+		return u.Dimension.Base()
 	}
 	return uom
+}
+
+// counted converts a countable quantity into the unit in which the ledger counts it, exactly; false if that takes finer
+// parts or larger numbers than it counts.
+func counted(d epcis.Decimal, uom string) (Amount, string, bool) {
+	base := canonicalUnit(uom)
+	m, err := epcis.Measure{Amount: d, UOM: uom}.In(base)
+	return AmountOf(m.Amount), base, err == nil && countable(m.Amount)
 }

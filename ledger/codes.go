@@ -38,6 +38,7 @@ const (
 	// R3: identifiers and the event itself.
 	CodeBadIdentifier Code = 301
 	CodeBadEvent      Code = 302
+	CodeInexactUnit   Code = 303
 
 	// R4: one commissioning.
 	CodeSerialTaken Code = 401
@@ -240,6 +241,7 @@ var codes = map[Code]codeInfo{
 
 	CodeBadIdentifier: {"bad-identifier", "{0} is not a valid identifier: {1}", "Correct the identifier"},
 	CodeBadEvent:      {"bad-event", "{0}", "Correct the event"},
+	CodeInexactUnit:   {"inexact-unit", "{0} of {1} cannot be counted exactly in {2}: it is too much, or has more than {3} decimals there", "State the quantity in {2}"},
 
 	CodeSerialTaken: {"serial-taken", "{0} was commissioned before, by {1}", "Use a serial number that was never used"},
 
@@ -421,7 +423,7 @@ func (c Code) rule() int {
 // always reports whether the code refuses whatever the severity of its rule: it protects what the state means.
 func (c Code) always() bool {
 	switch c {
-	case CodeForeignPrefix, CodeDelegationExpired, CodeBadEvent, CodeTooManyOpen, CodeTooManyLots, CodePackingCycle, CodePackingDepth,
+	case CodeForeignPrefix, CodeDelegationExpired, CodeBadEvent, CodeInexactUnit, CodeTooManyOpen, CodeTooManyLots, CodePackingCycle, CodePackingDepth,
 		CodeContainerFull, CodeBadQuantity, CodeTooManyUnits, CodeGenealogyCycle, CodeGenealogyDepth:
 		return true
 	}

@@ -77,7 +77,11 @@ func (t *txRun) flag(f *Finding) { t.receipt.Flags = append(t.receipt.Flags, *f)
 
 // line makes a line canonical and takes out of the shipment what it says did not arrive or is rejected.
 func (d *disputeRun) line(l *DisputeLine, goods *PackedAmount) *Finding {
-	l.Unit = canonicalUnit(l.Unit)
+	amount, base, ok := counted(l.Amount.Decimal(), l.Unit)
+	if !ok {
+		return inexact(l.Amount.Decimal(), l.Unit, l.ID, d.at+"/amount")
+	}
+	l.Amount, l.Unit = amount, base
 	for _, id := range []*string{&l.ID, &l.In, &l.Found} {
 		if *id != "" {
 			*id = canonical(*id)

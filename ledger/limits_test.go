@@ -184,7 +184,7 @@ func TestQuantitiesAtTheEdges(t *testing.T) {
 		amount string
 		code   Code
 	}{
-		{"0.000000001", CodeOK}, {"0.0000000001", CodeBadQuantity}, {"9000000000", CodeOK}, {"9000000000", CodeBadQuantity},
+		{"0.000000000001", CodeOK}, {"0.0000000000001", CodeBadQuantity}, {"9000000", CodeOK}, {"9000000", CodeBadQuantity},
 		{"1e12", CodeBadQuantity}, {"1e13", CodeBadQuantity}, {"0", CodeOK},
 	} {
 		d, err := epcis.ParseDecimal(c.amount)
@@ -198,7 +198,7 @@ func TestQuantitiesAtTheEdges(t *testing.T) {
 		}
 	}
 	b, err := ReadBalance(n.view, modelLot(0, 1), orgAddress(0), "KGM", Available)
-	if err != nil || b.Amount.String() != "9000000000.000000001" {
+	if err != nil || b.Amount.String() != "9000000.000000000001" {
 		t.Errorf("%+v, %v", b, err)
 	}
 }

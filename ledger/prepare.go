@@ -232,14 +232,35 @@ func (c *capturedEvent) collect(epcs []string, epcsAt string, quantities []epcis
 		t, _ := c.thing(q.Class, quantitiesAt+"/"+strconv.Itoa(i)+"/epcClass")
 		a := amountOf{thing: t, unit: canonicalUnit(q.UOM)}
 		if q.Quantity != nil {
-			if !countable(*q.Quantity) {
-				c.fail(CodeBadQuantity, quantitiesAt+"/"+strconv.Itoa(i)+"/quantity", q.Quantity.String(), t.id)
-			}
-			a.amount, a.measured = AmountOf(*q.Quantity), true
+			a.amount, a.measured = c.amount(q, t.id, quantitiesAt+"/"+strconv.Itoa(i)+"/quantity"), true
 		}
 		g.add(c, a)
 	}
 	return g
+}
+
+// amount is a stated quantity in the unit in which the ledger counts it.
+func (c *capturedEvent) amount(q epcis.Quantity, id, at string) Amount {
+	if !countable(*q.Quantity) {
+		c.fail(CodeBadQuantity, at, q.Quantity.String(), id)
+		return Amount{}
+	}
+	a, _, ok := counted(*q.Quantity, q.UOM)
+	if !ok {
+		f := inexact(*q.Quantity, q.UOM, id, at)
+		c.fail(f.Code, at, f.Args...)
+		return Amount{}
+	}
+	return a
+}
+
+// inexact says that a quantity cannot be counted in the ledger's unit.
+func inexact(d epcis.Decimal, uom, id, at string) *Finding {
+	base := canonicalUnit(uom)
+	if base == "" {
+		base = "pieces"
+	}
+	return refuse(CodeInexactUnit, at, d.String()+" "+uom, id, base, decimal(-minAmountExponent))
 }
 
 func (g *goods) add(c *capturedEvent, a amountOf) {

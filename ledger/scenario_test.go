@@ -356,12 +356,13 @@ func (s *scenario) quantities(v string) []epcis.Quantity {
 		f := strings.Split(part, "*")
 		q := epcis.Quantity{Class: s.id(f[0])}
 		if len(f) > 1 {
-			n, err := epcis.ParseDecimal(strings.TrimRight(f[1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+			uom := strings.TrimLeft(f[1], "0123456789.")
+			n, err := epcis.ParseDecimal(strings.TrimSuffix(f[1], uom))
 			if err != nil {
 				s.t.Fatal(err)
 			}
 			q.Quantity = &n
-			q.UOM = strings.TrimLeft(f[1], "0123456789.")
+			q.UOM = uom
 		}
 		out = append(out, q)
 	}

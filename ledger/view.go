@@ -90,7 +90,8 @@ func ReadContents(v View, id string) (*Contents, error) {
 // ReadLot returns a lot, or a class that was used without a lot; nil if it is not on the ledger.
 func ReadLot(v View, id string) (*Lot, error) { return read[Lot](v, LotKey(canonical(id))) }
 
-// ReadBalance returns what a custodian holds loose of a lot in a unit and with a status; nil if it never held any so.
+// ReadBalance returns what a custodian holds loose of a lot in a unit and with a status; nil if it never held any so. Of a
+// mass, volume, length, area or count any unit names the one balance, which is in the base unit (see [Amount]).
 func ReadBalance(v View, lot string, custodian crypto.Address, unit string, status Status) (*Balance, error) {
 	return read[Balance](v, BalanceKey(canonical(lot), custodian, canonicalUnit(unit), status))
 }
