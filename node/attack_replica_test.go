@@ -68,7 +68,7 @@ func (electsNothing) NextSet(quorum.Height) (*quorum.Set, error) {
 func TestLeaderBelowTheBase(t *testing.T) {
 	b := newBench(t)
 	r := b.replica
-	r.cfg.Epochs.Length = 1
+	r.epoch.Rules.Epochs.Length = 1
 	build := &consensus.BuildRequest{Epoch: b.Number, View: 1, Height: b.Anchor.Height + 1, Parent: b.Anchor.Hash, ParentTimeMs: b.Anchor.TimeMs}
 	if _, ok := r.headerFor(build, b.now); !ok {
 		t.Fatal("no header although everything is known")
@@ -264,9 +264,10 @@ func TestCheckpointStopsAnotherHistory(t *testing.T) {
 
 // TestWatchdog: it speaks when there is work and nothing moves, once, and is quiet again afterwards.
 func TestWatchdog(t *testing.T) {
-	w := newWatchdog(1_000)
-	if w.limit != watchdogLeast || newWatchdog(60_000).limit != 10*time.Minute {
-		t.Fatalf("limits %s and %s", w.limit, newWatchdog(60_000).limit)
+	w := newWatchdog(consensus.Timing{Max: 1_000})
+	slow, rare := patience(consensus.Timing{Max: 60_000}), patience(consensus.Timing{Max: 1_000, MinBlockInterval: 3_600_000})
+	if w.limit != watchdogLeast || slow != 10*time.Minute || rare != 3*time.Hour {
+		t.Fatalf("limits %s, %s and %s", w.limit, slow, rare)
 	}
 	now, at := time.Unix(1_700_000_000, 0), standing{epoch: 1, view: 7, final: 3, executed: 3}
 	spoke := 0

@@ -25,8 +25,8 @@ func (r *Replica) tryBuild() error {
 		r.env.Arm(timerBuild, b.NotBefore)
 		return nil
 	}
-	if r.overloaded() {
-		return nil // Executed tries again
+	if r.overloaded() || r.newer(b.Height) != nil {
+		return nil // Executed tries again, or halts
 	}
 	header, ok := r.headerFor(b, now)
 	if !ok {
@@ -36,7 +36,7 @@ func (r *Replica) tryBuild() error {
 	var payload [][]byte
 	if !header.IsTail() {
 		if skip, complete := r.candidates.ancestry(b.Parent, r.executed); complete {
-			payload = r.pool.Select(r.cfg.MaxBlockBytes, func(id crypto.Hash) bool { return skip[id] })
+			payload = r.pool.Select(r.epoch.Rules.MaxBlockBytes, func(id crypto.Hash) bool { return skip[id] })
 		}
 	}
 	p, err := r.journal.SignProposal(quorum.Proposal{Header: header, Justification: b.Justification, Payload: payload})
@@ -64,7 +64,7 @@ func (r *Replica) headerFor(b *consensus.BuildRequest, now consensus.Time) (h qu
 		Version: quorum.HeaderVersion, Genesis: r.cfg.Genesis, Epoch: b.Epoch, View: b.View, Height: b.Height,
 		Parent: b.Parent, ParentView: b.ParentView,
 		TimeMs: timeMs, Proposer: uint16(r.epoch.Self),
-		ValidatorSet: r.epoch.Domain.Set.Hash(), Params: r.cfg.Params,
+		ValidatorSet: r.epoch.Domain.Set.Hash(), Params: r.epoch.Rules.Params,
 	}
 	var result Result
 	if h.ExecHeight, result, ok = r.resultFor(b); !ok {
@@ -92,6 +92,7 @@ func (r *Replica) resultFor(b *consensus.BuildRequest) (quorum.Height, Result, b
 	low := top
 	if parent, known := r.headerOf(b.Parent); known {
 		low = parent.ExecHeight
+		top = max(top, low) // an epoch may begin with a longer ExecDelay than its anchor had
 	}
 	for h, tries := top, 0; h >= low && tries < maxOlderResults; h, tries = h-1, tries+1 {
 		if result, ok := r.ledger.Result(h); ok {
@@ -121,7 +122,7 @@ func (r *Replica) overloaded() bool { return r.final.Height > r.executed+maxBack
 
 // latestExec is the highest height whose result the header of a height may carry.
 func (r *Replica) latestExec(height quorum.Height) quorum.Height {
-	delay := quorum.Height(r.cfg.ExecDelay)
+	delay := quorum.Height(r.epoch.Rules.ExecDelay)
 	return max(height, delay) - delay
 }
 
@@ -148,9 +149,12 @@ func (r *Replica) tryValidate(hash crypto.Hash) {
 		r.verdict(c, hash, err)
 		return
 	}
-	if early := consensus.Time(h.TimeMs).Add(-r.cfg.Timing.Precision); r.env.Now() < early {
+	if early := consensus.Time(h.TimeMs).Add(-r.epoch.Rules.Timing.Precision); r.env.Now() < early {
 		r.wakeAt(early)
 		return
+	}
+	if r.newer(h.Height) != nil {
+		return // not for this program to judge
 	}
 	if h.IsTail() {
 		r.verdict(c, hash, nil)
@@ -213,14 +217,14 @@ func (r *Replica) checkHeader(h, parent quorum.Header) error {
 	if h.IsTail() {
 		return nil // it says nothing about the ledger
 	}
-	if h.Params != r.cfg.Params {
-		return fmt.Errorf("its parameters are %s, the network's are %s", h.Params, r.cfg.Params)
+	if h.Params != r.epoch.Rules.Params {
+		return fmt.Errorf("its parameters are %s, the network's are %s", h.Params, r.epoch.Rules.Params)
 	}
-	if int(h.PayloadBytes) > r.cfg.MaxBlockBytes {
-		return fmt.Errorf("its payload of %d bytes is over the limit of %d", h.PayloadBytes, r.cfg.MaxBlockBytes)
+	if int(h.PayloadBytes) > r.epoch.Rules.MaxBlockBytes {
+		return fmt.Errorf("its payload of %d bytes is over the limit of %d", h.PayloadBytes, r.epoch.Rules.MaxBlockBytes)
 	}
-	if h.ExecHeight < parent.ExecHeight || h.ExecHeight > r.latestExec(h.Height) {
-		return fmt.Errorf("it carries the result of block %d; that must be from %d to %d", h.ExecHeight, parent.ExecHeight, r.latestExec(h.Height))
+	if latest := max(parent.ExecHeight, r.latestExec(h.Height)); h.ExecHeight < parent.ExecHeight || h.ExecHeight > latest {
+		return fmt.Errorf("it carries the result of block %d; that must be from %d to %d", h.ExecHeight, parent.ExecHeight, latest)
 	}
 	return nil
 }

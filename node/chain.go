@@ -14,8 +14,7 @@ import (
 
 // chain is the store as a replica sees it. It implements Ledger.
 type chain struct {
-	store     *store.Store
-	execDelay uint64
+	store *store.Store
 }
 
 // Tip implements Ledger.
@@ -33,9 +32,9 @@ func (c chain) Tip() (LedgerTip, error) {
 		return LedgerTip{}, err
 	}
 	tip := LedgerTip{Header: header, Certificate: cert}
-	for h := height; tip.EmptyTail < c.execDelay; h-- {
+	for h := height; tip.EmptyTail < ledger.MaxExecDelay; h-- {
 		if h == 0 {
-			tip.EmptyTail = c.execDelay
+			tip.EmptyTail = ledger.MaxExecDelay
 			break
 		}
 		at, err := c.store.Header(h)
@@ -59,8 +58,24 @@ func (c chain) Epoch() (EpochInfo, error) {
 	if err != nil {
 		return EpochInfo{}, err
 	}
+	rules, err := c.rules()
+	if err != nil {
+		return EpochInfo{}, err
+	}
 	peers, err := c.peers(r.Set)
-	return EpochInfo{Number: r.Number, Set: r.Set, Anchor: r.Anchor, Peers: peers}, err
+	return EpochInfo{Number: r.Number, Set: r.Set, Anchor: r.Anchor, Peers: peers, Rules: rules}, err
+}
+
+// rules reads the parameters from the state, which only closing blocks change.
+func (c chain) rules() (Rules, error) {
+	view := c.store.View()
+	params, err := ledger.ReadParams(view)
+	if err != nil {
+		return Rules{}, err
+	}
+	rules := RulesOf(params)
+	rules.Newer, err = ledger.NewerProtocol(view)
+	return rules, err
 }
 
 // NextSet implements Ledger.

@@ -121,8 +121,7 @@ func (c *costNet) newNode(tb testing.TB, i int, key crypto.PrivateKey, fs vfs.FS
 		costNet: c, i: i, file: file, db: db, timers: map[TimerID]consensus.Time{},
 		chain: []FinalBlock{{Header: c.anchor, Hash: c.anchor.Hash()}}, finalAt: map[quorum.Height]consensus.Time{},
 	}
-	cfg := Config{Genesis: c.anchor.Genesis, Key: key.Public(), Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 16}
-	cfg.Timing.MinBlockInterval = 1
+	cfg := Config{Genesis: c.anchor.Genesis, Key: key.Public()}
 	if n.replica, err = NewReplica(cfg, n, n, n, journal.OnPebble(n), file); err != nil {
 		tb.Fatal(err)
 	}
@@ -234,7 +233,8 @@ func (n *costNode) Tip() (LedgerTip, error) {
 }
 
 func (n *costNode) Epoch() (EpochInfo, error) {
-	info := EpochInfo{Set: n.set, Anchor: n.anchor}
+	info := EpochInfo{Set: n.set, Anchor: n.anchor, Rules: Rules{Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 16}}
+	info.Rules.Timing.MinBlockInterval = 1
 	for i := range n.set.Len() {
 		info.Peers = append(info.Peers, costPeer(i))
 	}

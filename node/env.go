@@ -64,7 +64,7 @@ type Pool interface {
 type LedgerTip struct {
 	Header      quorum.Header
 	Certificate *quorum.Certificate // of this very block; nil at the anchor and where a descendant's finalized it
-	EmptyTail   uint64              // blocks without transactions at the end, counted up to the execution delay
+	EmptyTail   uint64              // blocks without transactions at the end, counted up to ledger.MaxExecDelay
 }
 
 // Result is what executing a block gave.
@@ -106,13 +106,6 @@ type Config struct {
 	// Who and where.
 	Genesis crypto.Hash
 	Key     crypto.PublicKey // votes in epochs whose set has it; zero follows without voting
-	Timing  consensus.Timing
-
-	// Rules of the network.
-	ExecDelay     uint64
-	MaxBlockBytes int
-	Params        crypto.Hash // hash of the network's parameters, in every header
-	Epochs        ledger.EpochRule
 
 	// Recover, when set, makes the replica watch instead of voting until the network is beyond everything that Key may
 	// have signed; then it is called, once, and what it returns signs from there on. See recovery.
@@ -124,4 +117,37 @@ type Config struct {
 
 	// Checker answers for signatures in the simulator; nil on real nodes. See quorum.Domain.
 	Checker quorum.Checker
+}
+
+// Rules are what the parameters of an epoch say to a replica. They hold for all blocks of the epoch.
+type Rules struct {
+	Params        crypto.Hash // in every header
+	ExecDelay     uint64
+	MaxBlockBytes int
+	Epochs        ledger.EpochRule
+	Timing        consensus.Timing
+
+	// Newer is the change of protocol that this program cannot follow: it stops before that block. Nil: none.
+	Newer *ledger.Upgrade
+}
+
+// RulesOf are the rules of a network with these parameters.
+func RulesOf(p *ledger.Params) Rules {
+	return Rules{
+		Params: p.Hash(), ExecDelay: p.ExecDelay, MaxBlockBytes: min(int(p.MaxBlockBytes), maxInlinePayload),
+		Epochs: p.EpochRule(), Timing: timing(p),
+	}
+}
+
+// maxInlinePayload bounds what a leader puts into one proposal, which it sends to every validator itself.
+const maxInlinePayload = 1 << 20
+
+// timing turns the network's parameters into the machine's waiting times.
+func timing(p *ledger.Params) consensus.Timing {
+	t := consensus.DefaultTiming()
+	t.Base = consensus.Duration(p.BaseTimeoutMs)
+	t.Min = min(t.Min, t.Base)
+	t.MinBlockInterval = consensus.Duration(p.MinBlockIntervalMs)
+	t.MaxBlockInterval = consensus.Duration(p.MaxBlockIntervalMs)
+	return t
 }

@@ -18,10 +18,11 @@ type EpochInfo struct {
 	Set    *quorum.Set
 	Anchor quorum.Header // closing block of the epoch before; the genesis block for epoch 0
 	Peers  []p2p.PeerID  // of the set's validators, by index
+	Rules  Rules
 }
 
 // Epoch is what never changes within an epoch: the validators, who leads when, where the chain of the epoch
-// begins. It is immutable and may be shared between goroutines.
+// begins, the parameters of the network. It is immutable and may be shared between goroutines.
 type Epoch struct {
 	Number quorum.Epoch
 	Domain quorum.Domain
@@ -29,6 +30,7 @@ type Epoch struct {
 	Anchor quorum.Anchor
 	Peers  []p2p.PeerID // of the validators, by index
 	Self   int          // own index; -1 follows without voting
+	Rules  Rules
 
 	anchor quorum.Header
 }
@@ -41,7 +43,7 @@ func NewEpoch(genesis crypto.Hash, key crypto.PublicKey, checker quorum.Checker,
 		Domain: quorum.Domain{Genesis: genesis, Set: info.Set, Checker: checker},
 		Slate:  quorum.NewSlate(info.Set, hash),
 		Anchor: anchorOf(info.Anchor, hash),
-		Peers:  info.Peers, Self: -1, anchor: info.Anchor,
+		Peers:  info.Peers, Self: -1, Rules: info.Rules, anchor: info.Anchor,
 	}
 	if i, ok := info.Set.Index(key); ok {
 		e.Self = i
@@ -90,7 +92,7 @@ func (r *Replica) nextSet(after quorum.Height) (*quorum.Set, error) {
 // close the epoch. A block closes the epoch when the epoch is full, or overdue while the set is to change: see
 // ledger.EpochRule. What a state before the anchor elects is for this epoch, not for the next: such a block closes nothing.
 func (r *Replica) closingSet(height quorum.Height, timeMs int64, exec quorum.Height) (*quorum.Set, error) {
-	byHeight := r.cfg.Epochs.Full(r.epoch.Anchor.Height, height)
+	byHeight := r.epoch.Rules.Epochs.Full(r.epoch.Anchor.Height, height)
 	if exec < r.epoch.Anchor.Height || !byHeight && !r.overdue(timeMs) {
 		return nil, nil
 	}
@@ -103,7 +105,7 @@ func (r *Replica) closingSet(height quorum.Height, timeMs int64, exec quorum.Hei
 
 // overdue reports whether the epoch is old enough to end by time.
 func (r *Replica) overdue(timeMs int64) bool {
-	return r.cfg.Epochs.Overdue(r.epoch.Anchor.TimeMs, timeMs)
+	return r.epoch.Rules.Epochs.Overdue(r.epoch.Anchor.TimeMs, timeMs)
 }
 
 // closingDue reports whether the chain should make blocks only to close the epoch.
@@ -114,6 +116,9 @@ func (r *Replica) closingDue() bool {
 	next, err := r.nextSet(r.executed)
 	return err == nil && next.Hash() != r.epoch.Domain.Set.Hash()
 }
+
+// newer says why this program must have no part in a block of a height; nil while it may.
+func (r *Replica) newer(h quorum.Height) error { return r.epoch.Rules.Newer.Refuses(h) }
 
 // ErrCheckpoint says that the history at hand is not the one that the operator's checkpoint is of.
 var ErrCheckpoint = errors.New("another history than the checkpoint's")
@@ -243,7 +248,7 @@ func (r *Replica) replay() {
 
 // begin sets the machine going.
 func (r *Replica) begin() {
-	if ms := r.cfg.Epochs.Ms; ms > 0 {
+	if ms := r.epoch.Rules.Epochs.Ms; ms > 0 {
 		r.env.Arm(timerEpoch, consensus.Time(r.epoch.Anchor.TimeMs+ms))
 	}
 	r.push(consensus.Start{})

@@ -95,7 +95,7 @@ func (n *Node) executed(h quorum.Header, update *ledger.Update) {
 // the stake lies or this node computed something else than the network: it must not go on.
 func (x *executor) agree(b FinalBlock) error {
 	h := b.Header
-	result, ok := chain{x.n.store, 0}.Result(h.ExecHeight)
+	result, ok := chain{x.n.store}.Result(h.ExecHeight)
 	if !ok {
 		return nil // no longer kept: far below what history holds
 	}

@@ -31,6 +31,7 @@ type lab struct {
 	wanted  func(after quorum.Height) *quorum.Set // whom the state after a height wants
 	length  uint64
 	ms      int64
+	change  func(quorum.Epoch, *Rules) // what an epoch's rules are besides; nil: always the same
 
 	signed map[string]map[string]bool // statements by key, epoch, view and step
 	steps  int
@@ -198,11 +199,7 @@ func (n *labNode) start(mac labMac) {
 	n.life++
 	n.timers, n.pool, n.dead = map[TimerID]consensus.Time{}, nil, false
 	opts := signer.Options{Genesis: n.genesis, Key: n.key, Reserve: signer.NodeReserve, Sign: mac.Sign}
-	cfg := Config{
-		Genesis: n.genesis, Key: n.key.Public(), Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 16,
-		Epochs: ledger.EpochRule{Length: n.length, Ms: n.ms}, Checker: mac,
-	}
-	cfg.Timing.Max = 1_000
+	cfg := Config{Genesis: n.genesis, Key: n.key.Public(), Checker: mac}
 	var signs signer.Signer
 	if n.recover {
 		cfg.Recover = func(m signer.Mark) (signer.Signer, error) { return signer.Recover(labStorage{n}, opts, m) }
@@ -377,6 +374,16 @@ func (n *labNode) Tip() (LedgerTip, error) {
 	return tip, nil
 }
 
+// rules are those of an epoch.
+func (l *lab) rules(e quorum.Epoch) Rules {
+	r := Rules{ExecDelay: 2, MaxBlockBytes: 1 << 16, Epochs: ledger.EpochRule{Length: l.length, Ms: l.ms}, Timing: consensus.DefaultTiming()}
+	r.Timing.Max = 1_000
+	if l.change != nil {
+		l.change(e, &r)
+	}
+	return r
+}
+
 // epochAt is the epoch of the state after a height.
 func (n *labNode) epochAt(h quorum.Height) EpochInfo {
 	info := EpochInfo{Set: n.first, Anchor: n.chain[0].Header}
@@ -385,6 +392,7 @@ func (n *labNode) epochAt(h quorum.Height) EpochInfo {
 			info.Number, info.Set, info.Anchor = b.Header.Epoch+1, b.Next, b.Header
 		}
 	}
+	info.Rules = n.rules(info.Number)
 	for _, v := range info.Set.Validators() {
 		for _, o := range n.nodes {
 			if o.key.Public() == v.Key {

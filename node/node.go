@@ -133,7 +133,7 @@ func (n *Node) checkHistory() error {
 	return contradicts(at, at.Epoch, began.Anchor)
 }
 
-func (n *Node) chain() chain { return chain{n.store, n.genesis.Params.ExecDelay} }
+func (n *Node) chain() chain { return chain{n.store} }
 
 // validatorKey is the key that votes; zero on a full node.
 func (n *Node) validatorKey() crypto.PublicKey {
@@ -230,13 +230,8 @@ func (n *Node) openReplica() (err error) {
 	if n.relay, err = newRelay(n); err != nil {
 		return err
 	}
-	params := n.genesis.Params
-	cfg := Config{
-		Genesis: n.store.Genesis(), Key: n.validatorKey(), Timing: timing(params),
-		ExecDelay: params.ExecDelay, MaxBlockBytes: min(int(params.MaxBlockBytes), maxInlinePayload), Params: params.Hash(),
-		Epochs: params.EpochRule(),
-	}
-	n.watchdog = newWatchdog(cfg.Timing.Max)
+	cfg := Config{Genesis: n.store.Genesis(), Key: n.validatorKey()}
+	n.watchdog = newWatchdog(n.members.Load().epoch.Rules.Timing)
 	if n.keys.Validator != nil && n.settings.RecoverSigner {
 		cfg.Recover = n.recoverSigner
 	}
@@ -251,19 +246,6 @@ func (n *Node) openReplica() (err error) {
 	s := replica.Snapshot()
 	n.snapshot.Store(&s)
 	return nil
-}
-
-// maxInlinePayload bounds what a leader puts into one proposal, which it sends to every validator itself.
-const maxInlinePayload = 1 << 20
-
-// timing turns the network's parameters into the machine's waiting times.
-func timing(p ledger.Params) consensus.Timing {
-	t := consensus.DefaultTiming()
-	t.Base = consensus.Duration(p.BaseTimeoutMs)
-	t.Min = min(t.Min, t.Base)
-	t.MinBlockInterval = consensus.Duration(p.MinBlockIntervalMs)
-	t.MaxBlockInterval = consensus.Duration(p.MaxBlockIntervalMs)
-	return t
 }
 
 func (n *Node) openAPI() (err error) {

@@ -273,12 +273,15 @@ func (r *Replica) receiveBlocks(in *Inbound) {
 	c := cert.Certificate()
 	for i := range blocks {
 		b := &blocks[i]
+		if r.newer(b.Header.Height) != nil {
+			return // what is below halts us when it is executed
+		}
 		final := FinalBlock{Header: b.Header, Hash: b.Header.Hash(), Payload: b.Payload, Certificate: &c, Next: b.Next}
 		r.execute(final)
 		r.closedBySync = r.closingAt > 0
 		r.candidates.setFinal(b.Header, final.Hash)
 	}
-	r.push(consensus.Synced{Tip: consensus.Tip{Header: last, Certificate: cert, EmptyTail: emptyTail(blocks, r.cfg.ExecDelay)}})
+	r.push(consensus.Synced{Tip: consensus.Tip{Header: last, Certificate: cert, EmptyTail: emptyTail(blocks, r.epoch.Rules.ExecDelay)}})
 	r.noteWork()
 	r.pumpSync()
 }

@@ -62,7 +62,7 @@ func (y *recovery) watch(now consensus.Time, longest consensus.Duration, claimed
 // watchOn goes on with a recovery, if there is one.
 func (r *Replica) watchOn() {
 	if r.recovery != nil {
-		r.recovery.watch(r.env.Now(), r.cfg.Timing.Max, r.claimedView())
+		r.recovery.watch(r.env.Now(), r.epoch.Rules.Timing.Max, r.claimedView())
 	}
 }
 

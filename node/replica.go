@@ -102,6 +102,10 @@ func (r *Replica) enter(info EpochInfo) error {
 	if err != nil {
 		return err
 	}
+	if err := e.Rules.Newer.Refuses(tip.Header.Height + 1); err != nil {
+		return err
+	}
+	tip.EmptyTail = min(tip.EmptyTail, e.Rules.ExecDelay)
 	rec := consensus.Recovered{
 		Votes: found.Votes, OwnProposals: found.OwnProposals, Blocks: found.Blocks,
 		Certificates: found.Certificates, Signed: found.Signed,
@@ -116,7 +120,7 @@ func (r *Replica) enter(info EpochInfo) error {
 	r.epoch, r.journal = e, j
 	r.machine = consensus.New(consensus.Config{
 		Domain: e.Domain, Epoch: e.Number, Slate: e.Slate, Anchor: e.Anchor,
-		Self: r.votesAs(e), ExecDelay: r.cfg.ExecDelay, Timing: r.cfg.Timing,
+		Self: r.votesAs(e), ExecDelay: e.Rules.ExecDelay, Timing: e.Rules.Timing,
 	}, rec)
 	r.closedBySync = false
 	r.sets, r.closingAt, r.laterEpoch = map[quorum.Height]*quorum.Set{}, 0, false
@@ -151,7 +155,7 @@ func (r *Replica) stand(tip LedgerTip) {
 	r.final = blocksync.Tip{Height: tip.Header.Height, Hash: hash, TimeMs: tip.Header.TimeMs}
 	r.finalExec, r.executed = tip.Header.ExecHeight, tip.Header.Height
 	r.lastWork = 0
-	if tip.EmptyTail < r.cfg.ExecDelay {
+	if tip.EmptyTail < r.epoch.Rules.ExecDelay {
 		r.lastWork = tip.Header.Height - quorum.Height(tip.EmptyTail)
 	}
 	if _, known := r.candidates.header(hash); !known {
@@ -353,8 +357,8 @@ func (r *Replica) askProposal(f consensus.FetchRequest) {
 // finalize gives finalized blocks to execution.
 func (r *Replica) finalize(finals []consensus.Final) error {
 	for _, f := range finals {
-		if f.Header.Height <= r.final.Height {
-			continue // block sync was here before
+		if f.Header.Height <= r.final.Height || r.newer(f.Header.Height) != nil {
+			continue // block sync was here before, or the blocks below halt us when they are executed
 		}
 		cert := f.Certificate.Certificate()
 		c := r.candidates.get(f.Hash)
@@ -462,6 +466,9 @@ func (r *Replica) Executed(e Execution) error {
 		return r.halted
 	}
 	r.executed = max(r.executed, e.Height)
+	if r.halted = r.newer(r.executed + 1); r.halted != nil {
+		return r.halted
+	}
 	r.pool.Ordered(e.Transactions)
 	if r.closingAt > 0 && e.Height >= r.closingAt {
 		if err := r.enterNext(); err != nil {

@@ -61,7 +61,8 @@ func (b *bench) Tip() (LedgerTip, error) {
 }
 
 func (b *bench) Epoch() (EpochInfo, error) {
-	return EpochInfo{Number: b.Number, Set: b.Domain.Set, Anchor: b.anchor, Peers: b.Peers}, nil
+	rules := Rules{Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 20}
+	return EpochInfo{Number: b.Number, Set: b.Domain.Set, Anchor: b.anchor, Peers: b.Peers, Rules: rules}, nil
 }
 
 // volatile is a disk without failures.
@@ -110,9 +111,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{wireNetwork: newWireNetwork(t), armed: map[TimerID]consensus.Time{}}
 	b.now = consensus.Time(b.Anchor.TimeMs + 10_000)
-	r, err := NewReplica(Config{
-		Genesis: b.Domain.Genesis, Key: b.keys[benchSelf].Public(), Timing: consensus.DefaultTiming(), ExecDelay: 2, MaxBlockBytes: 1 << 20,
-	}, b, b, b, volatile{}, b.signer(t))
+	r, err := NewReplica(Config{Genesis: b.Domain.Genesis, Key: b.keys[benchSelf].Public()}, b, b, b, volatile{}, b.signer(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +230,7 @@ func TestFutureProposalWaits(t *testing.T) {
 	if b.Slate.Leader(view) == benchSelf {
 		t.Skip("the node leads the first view of this network")
 	}
-	ahead := int64(b.replica.cfg.Timing.Precision) + 200
+	ahead := int64(b.replica.epoch.Rules.Timing.Precision) + 200
 	p := b.propose(t, b.header(view, nil, int64(b.now)+ahead), nil)
 	b.receive(t, b.replica.epoch.Peers[b.Slate.Leader(view)], withStatus(messageProposal, consensus.Status{Epoch: b.Number, View: 1}, p.Proposal().Encode()))
 	if len(b.checks) != 0 || b.armed[timerClock] != b.now+200 {

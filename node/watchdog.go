@@ -23,10 +23,10 @@ type standing struct {
 // quorum, which is not this node's fault, or a goroutine that hangs, which nothing else would ever tell. It asks no part
 // of the node that could hang with it.
 type watchdog struct {
-	limit time.Duration
 	stuck atomic.Pointer[string] // why the node is not ready; nil while it moves
 
 	// Owned by one goroutine.
+	limit time.Duration // follows the parameters of the epoch
 	last  standing
 	since time.Time // when last began, or work did
 	seen  time.Time // the last observation
@@ -38,9 +38,12 @@ const (
 	maxDump       = 1 << 20 // bytes of goroutine stacks
 )
 
-// newWatchdog allows for ten of the longest timeouts of a view.
-func newWatchdog(longest consensus.Duration) *watchdog {
-	return &watchdog{limit: max(watchdogLeast, 10*time.Duration(longest)*time.Millisecond)}
+// newWatchdog watches a network with these waiting times.
+func newWatchdog(t consensus.Timing) *watchdog { return &watchdog{limit: patience(t)} }
+
+// patience allows for ten of the longest timeouts of a view, and for blocks that come as slowly as they must.
+func patience(t consensus.Timing) time.Duration {
+	return max(watchdogLeast, time.Duration(max(10*t.Max, 3*t.MinBlockInterval))*time.Millisecond)
 }
 
 // observe notes where the node is. It returns true once each time that it begins to be stuck.
@@ -83,7 +86,7 @@ func (n *Node) tellVoting(away, recovering bool) {
 	if recovering != n.recovering {
 		if n.recovering = recovering; recovering {
 			n.log.Warn("recovering the signer: this validator watches first, until others finalize a view above all it saw", "atLeast",
-				3*time.Duration(timing(n.genesis.Params).Max)*time.Millisecond)
+				3*time.Duration(n.members.Load().epoch.Rules.Timing.Max)*time.Millisecond)
 		} else {
 			n.log.Info("the signer is recovered: this validator votes")
 		}
@@ -112,6 +115,7 @@ func (n *Node) watch(ctx context.Context) error {
 		case now := <-ticker.C:
 			snap, tip := n.snapshot.Load(), n.store.Tip().Height
 			at := standing{snap.Consensus.Epoch, snap.Consensus.View, snap.Final.Height, tip}
+			n.watchdog.limit = patience(n.members.Load().epoch.Rules.Timing)
 			n.tellVoting(snap.SignerAway, snap.Recovering)
 			work := snap.Consensus.Active || n.pool.Pending() || snap.Final.Height > tip || snap.BestKnown > tip
 			if !n.watchdog.observe(now, at, work) {

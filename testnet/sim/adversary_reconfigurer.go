@@ -30,7 +30,7 @@ func (r *reconfigurer) send(a *actor, to *member, msg []byte) [][]byte {
 	case h.Flags&quorum.FlagTail != 0 && a.rng.IntN(2) == 0: // an ordinary child of the closing block
 		h.Flags, h.Closing = 0, [32]byte{}
 		h.Height++
-		h.Params, h.ExecHeight = a.m.w.cfg.Params, a.m.replica.Snapshot().Executed
+		h.Params, h.ExecHeight = a.m.w.lawsOf(h.Epoch).Params, a.m.replica.Snapshot().Executed
 		result, _ := a.m.Result(h.ExecHeight)
 		h.ExecStateRoot, h.ExecReceiptsRoot = result.StateRoot, result.ReceiptsChain
 	case h.Flags&quorum.FlagTail != 0: // of another closing block

@@ -153,7 +153,7 @@ func (m *member) epochAt(h int) (number quorum.Epoch, set *quorum.Set, anchor *b
 // Epoch implements node.Ledger.
 func (m *member) Epoch() (node.EpochInfo, error) {
 	number, set, anchor := m.epochAt(len(m.disk.chain) - 1)
-	info := node.EpochInfo{Number: number, Set: set, Anchor: anchor.header}
+	info := node.EpochInfo{Number: number, Set: set, Anchor: anchor.header, Rules: m.w.lawsOf(number)}
 	for i := range set.Len() {
 		info.Peers = append(info.Peers, m.w.peerOf(set.At(i).Key))
 	}
@@ -171,14 +171,14 @@ func (m *member) Tip() (node.LedgerTip, error) {
 	chain := m.disk.chain
 	last := chain[len(chain)-1]
 	tail := uint64(0)
-	for i := len(chain) - 1; i >= 0 && tail < m.w.cfg.ExecDelay; i-- {
+	for i := len(chain) - 1; i >= 0 && tail < ledger.MaxExecDelay; i-- {
 		if len(chain[i].pay) > 0 || chain[i].next != nil {
 			break
 		}
 		tail++
 	}
 	if len(chain) == 1 {
-		tail = m.w.cfg.ExecDelay
+		tail = ledger.MaxExecDelay
 	}
 	return node.LedgerTip{Header: last.header, Certificate: last.cert, EmptyTail: tail}, nil
 }

@@ -245,11 +245,12 @@ func (o *oracle) valid(m *member, last *block, b node.FinalBlock) {
 	if h.TimeMs > o.w.now+clockSlackMs {
 		_ = o.broken("block %d is of a time %d ms ahead", h.Height, h.TimeMs-o.w.now)
 	}
-	if h.Params != o.w.cfg.Params || h.ValidatorSet != e.set.Hash() || h.Genesis != o.w.cfg.Genesis {
+	laws := o.w.lawsOf(h.Epoch)
+	if h.Params != laws.Params || int(h.PayloadBytes) > laws.MaxBlockBytes || h.ValidatorSet != e.set.Hash() || h.Genesis != o.w.cfg.Genesis {
 		_ = o.broken("block %d has other parameters, validators or another network", h.Height)
 	}
 	lowest := last.header.ExecHeight
-	highest := quorum.Height(max(int64(h.Height)-int64(o.w.cfg.ExecDelay), 0))
+	highest := max(lowest, quorum.Height(max(int64(h.Height)-int64(laws.ExecDelay), 0)))
 	if h.ExecHeight < lowest || h.ExecHeight > highest || int(h.ExecHeight) >= len(m.disk.chain) {
 		_ = o.broken("block %d carries the result of block %d; that must be from %d to %d", h.Height, h.ExecHeight, lowest, highest)
 		return
@@ -263,15 +264,15 @@ func (o *oracle) valid(m *member, last *block, b node.FinalBlock) {
 
 // closes judges whether the block had to end its epoch, and to whom it hands over.
 func (o *oracle) closes(exec *block, e *electorate, b node.FinalBlock) {
-	h, p := &b.Header, &o.w.plan
+	h, epochs := &b.Header, o.w.lawsOf(b.Header.Epoch).Epochs
 	next, err := o.w.rules.elect(exec, e.set)
 	if err != nil {
 		_ = o.broken("no set after block %d: %v", h.ExecHeight, err)
 		return
 	}
 	late := h.ExecHeight >= e.anchor.header.Height
-	old := late && p.EpochMs > 0 && h.TimeMs-e.anchor.header.TimeMs >= p.EpochMs && next.Hash() != e.set.Hash()
-	long := late && p.EpochLength > 0 && uint64(h.Height-e.anchor.header.Height) >= p.EpochLength
+	old := late && epochs.Ms > 0 && h.TimeMs-e.anchor.header.TimeMs >= epochs.Ms && next.Hash() != e.set.Hash()
+	long := late && epochs.Length > 0 && uint64(h.Height-e.anchor.header.Height) >= epochs.Length
 	switch closing := h.Flags&quorum.FlagClosing != 0; {
 	case closing != (old || long):
 		_ = o.broken("block %d closes its epoch: %v; it must: %v", h.Height, closing, old || long)

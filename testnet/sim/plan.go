@@ -34,6 +34,7 @@ type Plan struct {
 	LimitMs int64 // after that, how long progress may take
 
 	MaxMs    int64 // consensus.Timing.Max
+	Reforms  bool  // every epoch has other parameters
 	Slashing bool  // the ledger is the real one: evidence is punished, stake is money
 	Behind   bool  // node 0 is to catch up after everything healed
 	Fork     bool  // a third or more is faulty: forks are allowed and must be attributable; nothing heals
@@ -334,6 +335,7 @@ func (p *Plan) reconfigure(rng *rand.Rand) {
 			p.Changes = append(p.Changes, Change{Height: 1, Node: i})
 		}
 	}
+	p.Reforms = p.Seed%2 == 0
 }
 
 // has reports whether anybody misbehaves so.
@@ -405,6 +407,9 @@ func (p Plan) String() string {
 		for _, k := range list {
 			faulty += fmt.Sprintf(", node %d: %s", i, k)
 		}
+	}
+	if p.Reforms {
+		faulty += ", other parameters in each epoch"
 	}
 	return fmt.Sprintf("seed %d (%s): stakes %v, loss %d%%, repeated %d%%, delay %d-%d ms, %d splits, %d crashes, "+
 		"%d transactions, epochs of %d blocks, %d changes%s",

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 
@@ -25,6 +26,7 @@ type world struct {
 	now     int64
 	queue   queue
 	cfg     node.Config
+	laws    node.Rules  // of epoch 0; see lawsOf
 	first   *quorum.Set // of epoch 0
 	sets    *elections
 	rules   rules
@@ -90,9 +92,10 @@ func newWorld(p Plan) (*world, error) {
 	timing := consensus.DefaultTiming()
 	timing.Max = consensus.Duration(p.MaxMs)
 	timing.MaxBlockInterval = heartbeatMs
-	w.cfg = node.Config{
-		Genesis: genesis.header.Genesis, Timing: timing, ExecDelay: execDelay, MaxBlockBytes: 1 << 16, Params: genesis.header.Params,
-		Epochs: ledger.EpochRule{Length: p.EpochLength, Ms: p.EpochMs}, Checker: keyedHash{},
+	w.cfg = node.Config{Genesis: genesis.header.Genesis, Checker: keyedHash{}}
+	w.laws = node.Rules{
+		Params: genesis.header.Params, ExecDelay: execDelay, MaxBlockBytes: 1 << 16,
+		Epochs: ledger.EpochRule{Length: p.EpochLength, Ms: p.EpochMs}, Timing: timing,
 	}
 	w.oracle = newOracle(w)
 	w.oracle.opens(0, w.first, genesis)
@@ -119,8 +122,22 @@ func newWorld(p Plan) (*world, error) {
 // the one before.
 const heartbeatMs = 10_000
 
-// execDelay is K in every simulated network.
+// execDelay is K in the first epoch of every simulated network.
 const execDelay = 2
+
+// lawsOf are the rules of an epoch. With Plan.Reforms each epoch has others, as if proposals had passed.
+func (w *world) lawsOf(e quorum.Epoch) node.Rules {
+	laws := w.laws
+	if !w.plan.Reforms || e == 0 {
+		return laws
+	}
+	rng := rand.New(rand.NewPCG(w.plan.Seed, uint64(e)))
+	laws.ExecDelay = 1 + rng.Uint64N(6)
+	laws.MaxBlockBytes = 1 << (13 + rng.IntN(4))
+	laws.Epochs.Length = max(laws.Epochs.Length+rng.Uint64N(3), laws.ExecDelay+1)
+	laws.Params = sha256.Sum256(binary.BigEndian.AppendUint64([]byte("params"), uint64(e)))
+	return laws
+}
 
 // modelGenesis is the first block of a network with the model of a ledger.
 func (w *world) modelGenesis() (block, error) {
