@@ -8,6 +8,7 @@ import (
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/ledger"
+	"waybill/node/mempool"
 	blocksync "waybill/node/sync"
 )
 
@@ -84,11 +85,29 @@ func (n *Node) executed(h quorum.Header, update *ledger.Update) {
 	n.metrics.refusals.Add(float64(refused))
 	n.pool.executed(update.Receipts)
 	expired := n.pool.expire(h.Height + 1)
-	n.pool.dropEvidence(func(tx *ledger.Transaction) bool {
+	// Of evidence: the offender may have been punished for another offence.
+	n.pool.sift((*mempool.Pool).Evidence, func(tx *ledger.Transaction) bool {
 		var refused *ledger.RuleError
 		return !errors.As(ledger.Precheck(n.store.View(), h.Height+1, tx), &refused)
 	})
+	if h.IsClosing() {
+		n.siftAll(h)
+	}
 	n.log.Debug("block", "height", h.Height, "view", h.View, "transactions", len(update.Receipts), "refused", refused, "expired", expired)
+}
+
+// siftAll drops what waits and is not admitted any more, if the parameters of the next epoch are others: what is too large
+// for its blocks would else wait, and keep the chain busy, until it expires.
+func (n *Node) siftAll(closing quorum.Header) {
+	view := n.store.View()
+	if params, err := ledger.ReadParams(view); err != nil || params.Hash() == closing.Params {
+		return
+	}
+	n.pool.sift((*mempool.Pool).All, func(tx *ledger.Transaction) bool {
+		var refused *ledger.RuleError
+		err := ledger.Admit(view, closing.Height+1, tx)
+		return !errors.As(err, &refused) || errors.Is(err, ledger.CodeDependencyMissing)
+	})
 }
 
 // agree compares the result a final header carries with ours. If they differ, either more than a third of

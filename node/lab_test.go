@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,7 +32,7 @@ type lab struct {
 	wanted  func(after quorum.Height) *quorum.Set // whom the state after a height wants
 	length  uint64
 	ms      int64
-	change  func(quorum.Epoch, *Rules) // what an epoch's rules are besides; nil: always the same
+	change  func(node int, e quorum.Epoch, r *Rules) // what an epoch's rules are besides; nil: always the same
 
 	signed map[string]map[string]bool // statements by key, epoch, view and step
 	steps  int
@@ -98,6 +99,8 @@ type labNode struct {
 	pool    [][]byte
 	changes int // EpochChanged
 	dead    bool
+	old     bool          // it ends where the network leaves its protocol
+	voted   quorum.Height // the highest that it voted on
 
 	data, dataSynced   map[string][]byte
 	chain              []labBlock // by height
@@ -181,6 +184,11 @@ func (l *lab) run(what string, limitMs int64, so func() bool) {
 func labPeer(i int) p2p.PeerID { return p2p.PeerID(fmt.Sprint("lab", i)) }
 
 func (n *labNode) check(err error) {
+	if n.old && errors.Is(err, ledger.ErrProtocol) {
+		n.life++
+		n.dead = true
+		return
+	}
 	if err != nil {
 		n.t.Helper()
 		n.t.Fatalf("node %d at %d: %v", n.i, n.now, err)
@@ -281,6 +289,7 @@ func (n *labNode) watch(msg []byte) {
 	n.check(err)
 	e := n.replica.Epoch()
 	for _, v := range votes {
+		n.voted = max(n.voted, v.Height)
 		if v.Epoch != e.Number {
 			n.t.Fatalf("a vote of epoch %d in epoch %d", v.Epoch, e.Number)
 		}
@@ -364,9 +373,9 @@ func (n *labNode) Tip() (LedgerTip, error) {
 	if last.own {
 		tip.Certificate = last.Certificate
 	}
-	for i := len(n.chain) - 1; tip.EmptyTail < 2 && (i == 0 || len(n.chain[i].Payload) == 0); i-- {
+	for i := len(n.chain) - 1; tip.EmptyTail < ledger.MaxExecDelay && (i == 0 || len(n.chain[i].Payload) == 0); i-- {
 		if i == 0 {
-			tip.EmptyTail = 2
+			tip.EmptyTail = ledger.MaxExecDelay
 			break
 		}
 		tip.EmptyTail++
@@ -375,11 +384,12 @@ func (n *labNode) Tip() (LedgerTip, error) {
 }
 
 // rules are those of an epoch.
-func (l *lab) rules(e quorum.Epoch) Rules {
+func (n *labNode) rules(e quorum.Epoch) Rules {
+	l := n.lab
 	r := Rules{ExecDelay: 2, MaxBlockBytes: 1 << 16, Epochs: ledger.EpochRule{Length: l.length, Ms: l.ms}, Timing: consensus.DefaultTiming()}
 	r.Timing.Max = 1_000
 	if l.change != nil {
-		l.change(e, &r)
+		l.change(n.i, e, &r)
 	}
 	return r
 }

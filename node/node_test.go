@@ -41,6 +41,8 @@ type cluster struct {
 	nodes   []*running
 	rich    crypto.PrivateKey
 	signs   map[string]bool // folders with a signer file
+
+	snapshotEvery uint64 // 0: as by default
 }
 
 type running struct {
@@ -84,6 +86,9 @@ func newCluster(t *testing.T, stakes ...uint64) *cluster {
 func (c *cluster) settings(i int) Settings {
 	s := DefaultSettings()
 	s.DataDir, s.Name, s.Listen, s.API, s.DHT = c.dirs[i], fmt.Sprint("n", i), []string{c.addrs[i]}, "127.0.0.1:0", false
+	if c.snapshotEvery > 0 {
+		s.SnapshotEvery = c.snapshotEvery
+	}
 	for j, n := range c.nodes {
 		if n != nil && j != i {
 			s.Bootstrap = append(s.Bootstrap, n.PeerAddrs()...)

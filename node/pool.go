@@ -83,10 +83,10 @@ func (p *pool) expire(next quorum.Height) int {
 	return len(p.waiting.Expire(next))
 }
 
-// dropEvidence drops proofs of offences that do not count any more: of an offender who was punished for another one.
-func (p *pool) dropEvidence(counts func(*ledger.Transaction) bool) {
+// sift drops, of some of the transactions held, those that do not count any more. They are judged without the lock.
+func (p *pool) sift(some func(*mempool.Pool) []*ledger.Transaction, counts func(*ledger.Transaction) bool) {
 	p.mu.Lock()
-	held := p.waiting.Evidence()
+	held := some(p.waiting)
 	p.mu.Unlock()
 	var gone []crypto.Hash
 	for _, tx := range held {

@@ -230,6 +230,15 @@ func (p *Pool) Evidence() []*ledger.Transaction {
 	return out
 }
 
+// All lists the transactions held, in no order.
+func (p *Pool) All() []*ledger.Transaction {
+	out := make([]*ledger.Transaction, 0, len(p.byID))
+	for _, e := range p.byID {
+		out = append(out, e.tx)
+	}
+	return out
+}
+
 // Expire drops every transaction whose last height is below the next block's, and returns their ids in
 // ascending order.
 func (p *Pool) Expire(next quorum.Height) []crypto.Hash {
