@@ -33,8 +33,9 @@ const (
 	exitRefused     = 5 // by a rule of the ledger
 	exitUnconfirmed = 6 // not final in time
 	exitNotInSync   = 7
-	exitDataFolder  = 8 // in use, of another network, or damaged
-	exitSafety      = 9 // for example: might sign twice
+	exitDataFolder  = 8  // in use, of another network, or damaged
+	exitSafety      = 9  // for example: might sign twice
+	exitProgram     = 10 // the network needs a newer program
 )
 
 // failure is an error that knows its exit status.
@@ -72,7 +73,7 @@ func statusOf(err error) int {
 		{api.ErrNotReady, exitNotInSync},
 		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
 		{store.ErrGenesis, exitConfig}, {ledger.ErrGenesis, exitConfig}, {node.ErrSettings, exitConfig}, {p2p.ErrConfig, exitConfig},
-		{consensus.ErrForeignVote, exitSafety}, {journal.ErrWouldDoubleSign, exitSafety}, {journal.ErrDamaged, exitDataFolder}, {journal.ErrForeign, exitSafety}, {node.ErrCheckpoint, exitSafety},
+		{consensus.ErrForeignVote, exitSafety}, {journal.ErrWouldDoubleSign, exitSafety}, {journal.ErrDamaged, exitDataFolder}, {journal.ErrForeign, exitSafety}, {node.ErrCheckpoint, exitSafety}, {ledger.ErrProtocol, exitProgram},
 		{signer.ErrMissing, exitSafety}, {signer.ErrDamaged, exitSafety}, {signer.ErrOldSigner, exitSafety}, {signer.ErrOldJournal, exitSafety},
 		{signer.ErrConflict, exitSafety}, {signer.ErrLower, exitSafety}, {signer.ErrUnreconciled, exitSafety}, {signer.ErrExists, exitSafety},
 		{signer.ErrLocked, exitDataFolder}, {signer.ErrForeign, exitDataFolder}, {signer.ErrOptions, exitConfig}, {signer.ErrEncoding, exitConfig},
