@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 
 	"waybill/crypto"
@@ -55,6 +56,7 @@ func (e *eventRun) commissionItem(t thing, byWay bool) (bool, *Finding) {
 	}
 	if exists && item.State != StateObserved {
 		item.Flags &^= FlagUncommissioned
+		item.Lot = cmp.Or(item.Lot, t.lot)
 		e.describe(&item)
 		put(e.o, ItemKey(t.id), item)
 		return true, nil
