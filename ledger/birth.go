@@ -59,6 +59,7 @@ func (e *eventRun) commissionItem(t thing, byWay bool) (bool, *Finding) {
 		item.Lot = cmp.Or(item.Lot, t.lot)
 		e.describe(&item)
 		put(e.o, ItemKey(t.id), item)
+		e.hasten(item.Parent, e.expiryOf(&item))
 		return true, nil
 	}
 	e.bear(t, &item, unverified, byWay)

@@ -5,8 +5,8 @@ import (
 	"waybill/epcis/gs1"
 )
 
-// What stops goods from being shipped and sold: notices (R12) and expiry dates (R13). Both look at what an event names and,
-// while any notice is open, at everything packed in it.
+// What stops goods from being shipped and sold: notices (R12) and expiry dates (R13). Both look at what an event names and at
+// everything packed in it; the one while any notice is open, the other if something inside may have expired.
 
 // Bounds of looking inside containers. A block looks at so many things because somebody could ship a full container to and
 // fro all day.
@@ -41,6 +41,8 @@ type departure struct {
 	owner crypto.Address // who is to own them; zero: unchanged
 	as    string         // how findings say it
 	sold  bool
+
+	notices bool // notices are open, so look for them
 }
 
 // goesTo reports whether a notice lets the goods go: to its issuer or who it says accepts them, and not into the ownership
@@ -114,11 +116,26 @@ func (e *eventRun) notExpired(id string, expiryMs int64, at, inside string) *Fin
 	return e.judge(finding(CodePastExpiry, at, id, decimal(expiryMs), decimal(e.e.timeMs)))
 }
 
-// mayLeave looks for notices that block what the event names, then inside.
+// mayLeave looks for notices that block what the event names, then for notices and expired goods inside.
 func (e *eventRun) mayLeave(g *goods, d *departure) *Finding {
-	if e.params.Rules.R12 == Off || !e.noticesOpen() {
-		return nil
+	d.notices = e.params.Rules.R12 != Off && e.noticesOpen()
+	if d.notices {
+		if f := e.namedMayLeave(g, d); f != nil {
+			return f
+		}
 	}
+	seen := make(map[string]bool, len(g.items))
+	for _, t := range g.items {
+		if item, _ := get[Item](e.o, ItemKey(t.id)); d.notices || e.expiredInside(&item) {
+			if f := e.insideMayLeave(t, d, seen); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+func (e *eventRun) namedMayLeave(g *goods, d *departure) *Finding {
 	for _, t := range g.items {
 		if f := e.notBlocked(e.holdsOf(t), d, t.id, t.at, ""); f != nil {
 			return f
@@ -133,13 +150,12 @@ func (e *eventRun) mayLeave(g *goods, d *departure) *Finding {
 			return f
 		}
 	}
-	seen := make(map[string]bool, len(g.items))
-	for _, t := range g.items {
-		if f := e.insideMayLeave(t, d, seen); f != nil {
-			return f
-		}
-	}
 	return nil
+}
+
+// expiredInside reports whether it is worth looking for expired goods in an item.
+func (e *eventRun) expiredInside(item *Item) bool {
+	return e.params.Rules.R13 != Off && item.InsideExpiryMs != 0 && item.InsideExpiryMs < e.e.timeMs
 }
 
 // holdsOf lists whose holds an item is under. The lot that the event spells beside the serial counts too.
@@ -209,41 +225,39 @@ func (e *eventRun) insideMayLeave(t thing, d *departure, seen map[string]bool) *
 		}
 		seen[queue[0]] = true
 		contents, _ := get[Contents](e.o, ContentsKey(queue[0]))
-		for _, p := range e.pieces(&contents) {
-			if !e.looks.left(e.author) {
-				return e.judge(finding(CodeTooMuchInside, t.at, t.id, decimal(maxLooksAuthor)))
-			}
-			if f := e.notBlocked(p.holds, d, p.id, t.at, t.id); f != nil {
+		for _, id := range contents.Items {
+			item, _ := get[Item](e.o, ItemKey(id))
+			if stop, f := e.pieceMayLeave(t, d, id, item.Lot, e.expiryOf(&item)); stop {
 				return f
 			}
-			if f := e.notExpired(p.id, p.expiryMs, t.at, t.id); f != nil {
+			if d.notices || e.expiredInside(&item) {
+				queue = append(queue, id)
+			}
+		}
+		for i := range contents.Quantities {
+			lot, _ := get[Lot](e.o, LotKey(contents.Quantities[i].Lot))
+			if stop, f := e.pieceMayLeave(t, d, lot.ID, "", lot.ExpiryMs); stop {
 				return f
 			}
 		}
-		queue = append(queue, contents.Items...)
 	}
 	return nil
 }
 
-// piece is a thing packed in another.
-type piece struct {
-	id       string
-	holds    []HoldOf
-	expiryMs int64
-}
-
-// pieces lists what is packed directly in an item.
-func (b *blockRun) pieces(c *Contents) []piece {
-	out := make([]piece, 0, len(c.Items)+len(c.Quantities))
-	for _, id := range c.Items {
-		item, _ := get[Item](b.o, ItemKey(id))
-		out = append(out, piece{id, HoldsOf(id, item.Lot), b.expiryOf(&item)})
+// pieceMayLeave asks about one thing inside; stop without a finding: there is no looking further, and it is flagged.
+func (e *eventRun) pieceMayLeave(t thing, d *departure, id, lot string, expiryMs int64) (stop bool, f *Finding) {
+	if !e.looks.left(e.author) {
+		return true, e.judge(finding(CodeTooMuchInside, t.at, t.id, decimal(maxLooksAuthor)))
 	}
-	for i := range c.Quantities {
-		lot, _ := get[Lot](b.o, LotKey(c.Quantities[i].Lot))
-		out = append(out, piece{lot.ID, HoldsOf(lot.ID, ""), lot.ExpiryMs})
+	if d.notices {
+		if f := e.notBlocked(HoldsOf(id, lot), d, id, t.at, t.id); f != nil {
+			return true, f
+		}
+	} else {
+		e.looks.charge(e.author, 0)
 	}
-	return out
+	f = e.notExpired(id, expiryMs, t.at, t.id)
+	return f != nil, f
 }
 
 // keepUnder puts an item that is taken out of containers under the notices about those: they are about what they carry.

@@ -299,7 +299,7 @@ var codes = map[Code]codeInfo{
 	CodeUnderNotice:   {"under-notice", "{0} is under the {1} that {2} gave, so it is not {3}", "Ship it to {2} or to who the notice says accepts it, or wait for the release"},
 	CodeHeldInside:    {"held-inside", "{0} holds {1}, which is under the {2} that {3} gave, so it is not {4}", "Take {1} out, or ship {0} to {3} or to who the notice says accepts it, or wait for the release"},
 	CodeManyNotices:   {"many-notices", "{0} is under more than {1} notices, so it is not {2} while any notice is open", "Wait until no notice is open"},
-	CodeTooMuchInside: {"too-much-inside", "{0} has more in it than the rest of the {1} things that a block looks at for one author while notices are open", "Ship it in a later block, or unpack it and ship its parts"},
+	CodeTooMuchInside: {"too-much-inside", "{0} has more in it than the rest of the {1} things that a block looks at for one author while notices are open or something inside may have expired", "Ship it in a later block, or unpack it and ship its parts"},
 	CodeLoosened:      {"loosened", "{0} is under the {1} that {2} gave; taken out of it, {3} could not be told from the rest of the lot", "Leave it packed, ship it to {2}, or wait for the release"},
 
 	CodeExpiredSold:    {"expired-sold", "{0} expired at {1t} and was sold or dispensed at {2t}", "Do not sell expired goods"},

@@ -35,13 +35,36 @@
 //     shipment that names nobody goes to the first organisation that receives it, as a bearer document would.
 //   - Flagged means recorded, without the effect that the rule guards: an unknown item shipped in a network that flags
 //     R6 is on the record and nobody's custody changes. Exceptions, because real goods move that way: acting on a
-//     packed item unpacks it (R8); a device is attached where it was last said to be (R9); expired goods move (R13); late
-//     and ill-named events count (R14, R15, R3); adopt networks create unknown goods when they are first seen, marked
-//     [FlagUnverified] (R5).
+//     packed item unpacks it (R8); a device is attached where it was last said to be (R9); goods under a notice and expired
+//     goods move (R12, R13); late and ill-named events count (R14, R15, R3); adopt networks create unknown goods when they
+//     are first seen, marked [FlagUnverified] (R5).
 //   - A company prefix held by somebody else is refused in every mode.
 //   - The ownership of items is tracked; that of quantities is not.
 //   - An error declaration marks the event it names as declared and everything the event named as tainted. Effects
 //     are not undone; a compensating event is.
+//
+// # Recalls
+//
+// A [Notice] of the holder of the company prefix, of a regulator, or of who brought goods of nobody's prefix onto the ledger
+// stops goods (R12): an open recall, withdrawal or quarantine lets nobody ship its subjects, or say that they are sold or
+// dispensed; an alert stops nothing. A lot is every serial of it, a class every lot and serial.
+//
+//   - It covers what was made from its subjects, at any number of removes and in all events of a transformationID, whichever
+//     came first: see follow.go. The work for what was made before is bounded per block; until [ReadFollowing] says that it
+//     is done, something farther down may still leave. For most notices that is the block of the notice itself.
+//   - It covers what is packed in a container that it names, while it is there and when it is taken out; quantities are not
+//     taken out, because loose they would be told from nothing. A returnable asset carries goods and is none. A container
+//     is stopped by anything that is packed in it, at any depth. What is associated is not packed.
+//   - Goods may go to the issuer and to whom the notice names, if nobody else is to own them. They may be received, unpacked,
+//     repacked, used up and destroyed; what is made of them is under the notice.
+//   - Only the authority of a notice releases it: the office of a regulator, not the person; else the issuer, or who holds
+//     the prefixes of all subjects by then. A delegate gives notices in its scope; it releases none but its own.
+//   - Where R12 is flagged, goods go on being shipped and sold and every event about them is marked; where it is off, nothing
+//     is looked for. Notices, answers and what is under a notice are on record all the same.
+//   - Whether contents have expired (R13) is asked of what is shipped or sold, and of contents whose date was known when they
+//     were packed.
+//   - Nobody can be kept from destroying goods on record and bringing out the same under another name; that is fraud, and
+//     mass balance shows it.
 //
 // # Stake
 //

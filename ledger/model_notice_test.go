@@ -28,7 +28,6 @@ type noticeModel struct {
 	boxes   []string
 	events  map[string]*madeFrom // by transformation
 	notices []*paperNotice
-	parents map[string]string // where things were packed before the act
 
 	shipped, stopped, made, given, released int
 }

@@ -208,6 +208,7 @@ func (e *eventRun) packItem(into *standing, contents *Contents, t thing) *Findin
 	put(e.o, ItemKey(t.id), item)
 	at, _ := slices.BinarySearch(contents.Items, t.id)
 	contents.Items = slices.Insert(contents.Items, at, t.id)
+	e.hasten(parent, earlier(e.expiryOf(&item), item.InsideExpiryMs))
 	return e.deepen(into, item.Levels)
 }
 
@@ -249,7 +250,31 @@ func (e *eventRun) packLot(contents *Contents, l amountOf) *Finding {
 		return e.judge(finding(CodeBadQuantity, l.at, l.amount.String(), l.id))
 	}
 	contents.Quantities = quantities
+	lot, _ := get[Lot](e.o, LotKey(l.id))
+	e.hasten(e.e.parent.id, lot.ExpiryMs)
 	return nil
+}
+
+// hasten keeps Item.InsideExpiryMs of a container and of what that is packed in, so that shipping a pallet need not look
+// into every box on it.
+func (b *blockRun) hasten(box string, expiryMs int64) {
+	for box != "" && expiryMs != 0 {
+		item, _ := get[Item](b.o, ItemKey(box))
+		if item.InsideExpiryMs != 0 && item.InsideExpiryMs <= expiryMs {
+			return
+		}
+		item.InsideExpiryMs = expiryMs
+		put(b.o, ItemKey(box), item)
+		box = item.Parent
+	}
+}
+
+// earlier is the earlier of two dates, of which 0 is none.
+func earlier(a, b int64) int64 {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
 }
 
 func comparePacked(a, b PackedAmount) int {
@@ -331,8 +356,8 @@ func (b *blockRun) putContents(id string, contents Contents) {
 		return
 	}
 	b.o.del(ContentsKey(id))
-	if item, ok := get[Item](b.o, ItemKey(id)); ok && item.Levels != 0 {
-		item.Levels = 0
+	if item, ok := get[Item](b.o, ItemKey(id)); ok && (item.Levels != 0 || item.InsideExpiryMs != 0) {
+		item.Levels, item.InsideExpiryMs = 0, 0
 		put(b.o, ItemKey(id), item)
 	}
 }

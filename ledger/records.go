@@ -218,8 +218,13 @@ type Item struct {
 	OwnerSince  uint64 // Chain.Count when ownership last passed
 	PackedSince uint64 // Chain.Count of Parent when packed
 	Levels      uint8  // most levels of packing below it since it was last empty
-	Made, Used  uint64 // transformations that made it and used it up
-	Chain       Chain
+
+	// InsideExpiryMs is the soonest expiry date of what was packed in it, at any depth, since it was last empty; ms since the
+	// Unix epoch, 0: none known.
+	InsideExpiryMs int64
+
+	Made, Used uint64 // transformations that made it and used it up
+	Chain      Chain
 }
 
 // Contents is what is packed directly in an item.
