@@ -37,6 +37,7 @@ func Apply(v View, b *Block) (*Update, error) {
 		run.closeEpoch(&b.Header, b.Next)
 	}
 	run.remember(ids)
+	run.rememberUndo()
 	if up.Writes, err = run.o.writes(); err != nil {
 		return nil, fmt.Errorf("collecting the writes of block %d: %w", b.Header.Height, err)
 	}
@@ -58,6 +59,7 @@ type blockRun struct {
 
 	holders map[string]holding // answers of prefixHolder, until a prefix changes
 	looks   lookBudget         // what may still be looked at inside of what is shipped
+	undoIDs []byte             // transactions of this block whose events can be undone, one id after the other
 }
 
 func beginBlock(v View, b *Block) (*blockRun, error) {
@@ -83,6 +85,7 @@ func beginBlock(v View, b *Block) (*blockRun, error) {
 	run.forgetHolders()
 	run.releaseUnbonded()
 	run.forget()
+	run.forgetUndo()
 	if err := run.countDuty(&b.Header); err != nil {
 		return nil, err
 	}
@@ -146,6 +149,7 @@ type txRun struct {
 	tx      *Transaction
 	author  crypto.Address
 	receipt *Receipt
+	undo    []eventUndo // what its events changed, so far
 }
 
 // execute applies the transaction on a layer of its own. A refusal, or a panic, drops the layer: nothing but the fee
@@ -166,7 +170,13 @@ func (t *txRun) execute() {
 		t.fail(f)
 		return
 	}
+	if _, captures := t.tx.payload.(*Capture); !captures {
+		t.stampMoves()
+	}
 	t.o.merge()
+	if len(t.undo) > 0 {
+		t.undoIDs = append(t.undoIDs, t.tx.id[:]...)
+	}
 }
 
 // fail makes the receipt that of a refused transaction.

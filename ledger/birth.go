@@ -75,6 +75,7 @@ func (e *eventRun) sameAct(item *Item) bool {
 func (e *eventRun) bear(t thing, item *Item, unverified, byWay bool) {
 	item.ID, item.State, item.Custodian, item.Owner = t.id, StateActive, e.author, e.author
 	item.Lot, item.BornBy, item.BornEvent, item.BornHeight = t.lot, e.author, e.e.hash, e.height
+	item.Flags &^= FlagUndone
 	if unverified {
 		item.Flags |= FlagUnverified
 	}
@@ -111,12 +112,15 @@ func (e *eventRun) adoptItem(t thing, held bool) *Finding {
 	if f != nil || !letIn {
 		return f
 	}
-	item := Item{}
+	item, _ := get[Item](e.o, ItemKey(t.id)) // none, or what is left of one that was undone
 	if held {
 		e.bear(t, &item, true, true)
 		return nil
 	}
-	item = Item{ID: t.id, State: StateObserved, Flags: FlagUnverified | FlagUncommissioned, Lot: t.lot, BornBy: e.author, BornEvent: e.e.hash, BornHeight: e.height}
+	item = Item{
+		ID: t.id, State: StateObserved, Flags: FlagUnverified | FlagUncommissioned | item.Flags&FlagTainted, Lot: t.lot,
+		BornBy: e.author, BornEvent: e.e.hash, BornHeight: e.height, Moves: item.Moves, Chain: item.Chain,
+	}
 	e.changed(&item)
 	put(e.o, ItemKey(t.id), item)
 	return nil
@@ -126,7 +130,11 @@ func (e *eventRun) adoptItem(t thing, held bool) *Finding {
 func (e *eventRun) adoptLot(t thing, held bool) (bool, *Finding) {
 	letIn, f := e.mayAdopt(t, held)
 	if letIn {
-		put(e.o, LotKey(t.id), Lot{ID: t.id, Flags: FlagUnverified, BornBy: e.author, BornEvent: e.e.hash, LotNumber: lotNumberOf(t.id)})
+		left, _ := get[Lot](e.o, LotKey(t.id)) // none, or what is left of one that was undone
+		put(e.o, LotKey(t.id), Lot{
+			ID: t.id, Flags: FlagUnverified | left.Flags&FlagTainted, BornBy: e.author, BornEvent: e.e.hash, LotNumber: lotNumberOf(t.id),
+			Moves: left.Moves, Chain: left.Chain,
+		})
 	}
 	return letIn, f
 }
@@ -168,9 +176,10 @@ func (e *eventRun) produce(l amountOf) *Finding {
 	if f != nil {
 		return f
 	}
-	lot, ok := get[Lot](e.o, LotKey(l.id))
-	if !ok {
-		lot = Lot{ID: l.id, BornBy: e.author, BornEvent: e.e.hash}
+	lot, _ := get[Lot](e.o, LotKey(l.id))
+	if lot.BornEvent.IsZero() { // there is none, or what is left of one that was undone
+		lot.ID, lot.BornBy, lot.BornEvent = l.id, e.author, e.e.hash
+		lot.Flags &^= FlagUndone
 	}
 	if lot.LotNumber = lotNumberOf(l.id); lot.LotNumber == "" {
 		lot.LotNumber = e.e.lotNumber

@@ -37,6 +37,9 @@ func (t *txRun) capture(p *Capture) *Finding {
 			r.Refused = append(r.Refused, *f)
 			continue
 		}
+		if status == EventAccepted && e.e.event.ErrorDeclaration == nil {
+			e.noteEffects()
+		}
 		t.o.merge()
 		accepted++
 		r.Status[i] = byte(status)
@@ -46,18 +49,19 @@ func (t *txRun) capture(p *Capture) *Finding {
 		first := r.Refused[0]
 		return &first
 	}
+	t.keepUndo()
 	return nil
 }
 
 // eventRun is the execution of one event.
 type eventRun struct {
 	*txRun
-	e       *capturedEvent
-	index   int32
-	flags   []Flag
-	touched map[string]bool // state keys of what the event's chain entry is already on
-	named   map[string]bool // items the event names in its EPC list or as parent, made when first asked for
-	shipTo  crypto.Address  // of a shipping event, once its destinations are read: who is to receive
+	e      *capturedEvent
+	index  int32
+	flags  []Flag
+	names  map[string]int  // what the event names, by the order in which it names it; see touchAll
+	named  map[string]bool // items the event names in its EPC list or as parent, made when first asked for
+	shipTo crypto.Address  // of a shipping event, once its destinations are read: who is to receive
 }
 
 // maxFlags bounds the flags of one event; what comes after is recorded and not marked.
@@ -225,7 +229,7 @@ func (e *eventRun) aggregate() *Finding {
 // observe lets the author say that it saw things. Anybody may; it moves nothing.
 func (e *eventRun) observe(g *goods) *Finding {
 	for _, t := range g.items {
-		item, ok := get[Item](e.o, ItemKey(t.id))
+		item, ok := e.item(t.id)
 		if !ok {
 			if f := e.adoptItem(t, false); f != nil {
 				return f
@@ -239,7 +243,7 @@ func (e *eventRun) observe(g *goods) *Finding {
 		}
 	}
 	for _, l := range g.lots {
-		if _, ok := get[Lot](e.o, LotKey(l.id)); !ok {
+		if _, ok := e.lot(l.id); !ok {
 			if _, f := e.adoptLot(l.thing, false); f != nil {
 				return f
 			}
@@ -252,45 +256,12 @@ func (e *eventRun) endedFinding(item *Item, at string) *Finding {
 	return finding(CodeEndedObject, at, item.ID, item.State.String()).against(item.LastEvent, crypto.Hash{}, item.LastHeight)
 }
 
-// declare records an error declaration: the event that it declares is marked, and everything that the event names is
-// tainted. Effects are not undone here: later events may stand on them.
-func (e *eventRun) declare() *Finding {
-	key := EventKey(e.author, e.e.original)
-	mark, ok := get[EventMark](e.o, key)
-	if !ok {
-		e.mark(finding(CodeDeclaredNone, "/errorDeclaration"))
-	} else {
-		mark.DeclaredBy = e.e.hash
-		put(e.o, key, mark)
-		e.mark(finding(CodeDeclared, "/errorDeclaration").against(e.e.original, mark.Tx, mark.Height))
-		e.taint()
-	}
-	e.touchAll()
-	return nil
-}
-
-func (e *eventRun) taint() {
-	items, lots := e.allNamed()
-	for _, t := range items {
-		if item, ok := get[Item](e.o, ItemKey(t.id)); ok {
-			item.Flags |= FlagTainted
-			put(e.o, ItemKey(t.id), item)
-		}
-	}
-	for _, t := range lots {
-		if lot, ok := get[Lot](e.o, LotKey(t.id)); ok {
-			lot.Flags |= FlagTainted
-			put(e.o, LotKey(t.id), lot)
-		}
-	}
-}
-
 // allNamed lists everything the event names, in the order in which it names it; a thing may be listed twice.
-func (e *eventRun) allNamed() (items, lots []thing) {
-	if e.e.parent.id != "" {
-		items = append(items, e.e.parent)
+func (c *capturedEvent) allNamed() (items, lots []thing) {
+	if c.parent.id != "" {
+		items = append(items, c.parent)
 	}
-	for _, g := range []*goods{&e.e.goods, &e.e.children, &e.e.inputs, &e.e.makes} {
+	for _, g := range []*goods{&c.goods, &c.children, &c.inputs, &c.makes} {
 		items = append(items, g.items...)
 		for i := range g.lots {
 			lots = append(lots, g.lots[i].thing)
@@ -301,23 +272,21 @@ func (e *eventRun) allNamed() (items, lots []thing) {
 
 // touchAll puts the event on the chain of everything that it names and that is on the ledger.
 func (e *eventRun) touchAll() {
-	items, lots := e.allNamed()
-	e.touched = make(map[string]bool, len(items)+len(lots))
+	items, lots := e.e.allNamed()
+	e.names = make(map[string]int, len(items)+len(lots))
 	for _, t := range items {
-		if e.touched[t.id] {
+		if !e.name(t.id) {
 			continue
 		}
-		e.touched[t.id] = true
 		if item, ok := get[Item](e.o, ItemKey(t.id)); ok {
 			e.touchItem(&item, t.at)
 			put(e.o, ItemKey(t.id), item)
 		}
 	}
 	for _, t := range lots {
-		if e.touched[t.id] {
+		if !e.name(t.id) {
 			continue
 		}
-		e.touched[t.id] = true
 		if lot, ok := get[Lot](e.o, LotKey(t.id)); ok {
 			e.extend(&lot.Chain, lot.ID, t.at)
 			put(e.o, LotKey(t.id), lot)
@@ -325,10 +294,22 @@ func (e *eventRun) touchAll() {
 	}
 }
 
+// name reports whether an identifier is met for the first time.
+func (e *eventRun) name(id string) bool {
+	if _, met := e.names[id]; met {
+		return false
+	}
+	e.names[id] = len(e.names)
+	return true
+}
+
 // touchItem adds the event to an item's chain. Where the item is and in what condition is taken from its custodian
 // only: anybody may observe, and nobody may move another's goods by saying so.
 func (e *eventRun) touchItem(item *Item, at string) {
 	e.extend(&item.Chain, item.ID, at)
+	if e.e.event.ErrorDeclaration != nil {
+		return // what it says of place and condition is what was wrong
+	}
 	custodian := item.Custodian
 	if item.Parent != "" {
 		if s, ok := e.standing(item.ID); ok {

@@ -81,7 +81,10 @@ const (
 	CodeStillPacked    Code = 807
 
 	// R9: associations.
-	CodeAssociated Code = 901
+	CodeAssociated    Code = 901
+	CodeNotAssociated Code = 902
+	CodeEndImplied    Code = 903
+	CodeTooLongAgo    Code = 904
 
 	// R10: balances.
 	CodeOverdrawn    Code = 1001
@@ -117,6 +120,16 @@ const (
 	CodeDuplicateEvent Code = 1502
 	CodeDeclared       Code = 1503
 	CodeDeclaredNone   Code = 1504
+
+	// R15: what became of an error declaration.
+	CodeUndone        Code = 1505
+	CodeStandsOn      Code = 1506
+	CodeChangedSince  Code = 1507
+	CodeWindowOver    Code = 1508
+	CodeTooMuchToUndo Code = 1509
+	CodeUndoneBefore  Code = 1510
+	CodeNoReason      Code = 1511
+	CodeNoCorrective  Code = 1512
 
 	// Identity, master data and money have no numbered rule.
 	CodeNameTaken       Code = 2001
@@ -278,7 +291,10 @@ var codes = map[Code]codeInfo{
 	CodeContainerFull:  {"container-full", "{0} would hold more than {1} things directly", "Use several containers"},
 	CodeStillPacked:    {"still-packed", "{0} ended with things in it; they count as unpacked", "Unpack it first"},
 
-	CodeAssociated: {"associated", "{0} was still associated with {1}", "End that association first"},
+	CodeAssociated:    {"associated", "{0} was associated with {1} at {2t}", "End that association first"},
+	CodeNotAssociated: {"not-associated", "{0} was not associated with {1} at {2t}, as far as is known", "Record when they were associated"},
+	CodeEndImplied:    {"end-implied", "{0} was associated with {1} from {2t}; what comes before counts until then", "Record when the earlier association ended"},
+	CodeTooLongAgo:    {"too-long-ago", "the associations of {0} before {1t} are not kept any more", "Record associations while they are fresh"},
 
 	CodeOverdrawn:   {"overdrawn", "{0} takes {1} of {2} and has {3}", "Check the quantity and the lot"},
 	CodeUnmeasured:  {"unmeasured", "an unspecified amount of {0}; balances cannot be checked", "State the quantity and unit"},
@@ -310,8 +326,17 @@ var codes = map[Code]codeInfo{
 	CodeOutOfOrder:     {"out-of-order", "{0} has a later event on record", ""},
 	CodeEventIDTaken:   {"event-id-taken", "event id {0} was used before by the same author for another event", "Use a new event id"},
 	CodeDuplicateEvent: {"duplicate-event", "the same event was recorded before", ""},
-	CodeDeclared:       {"declared", "the event was declared erroneous; what it named is marked as tainted", "Record the corrective event"},
+	CodeDeclared:       {"declared", "the event was declared erroneous", ""},
 	CodeDeclaredNone:   {"declared-none", "the event that is declared erroneous is not on record under this author", "Repeat the erroneous event exactly, with its event id"},
+
+	CodeUndone:        {"undone", "the event is undone: everything is as if it had not been recorded", ""},
+	CodeStandsOn:      {"stands-on", "tainted, because event {0} at height {1} stands on it", "If that event is wrong too, declare it first; else record a corrective event"},
+	CodeChangedSince:  {"changed-since", "tainted, because what it changed was changed again since", "Record a corrective event"},
+	CodeWindowOver:    {"window-over", "tainted, because it was recorded at height {0} and an event is undone within {1} blocks only", "Record a corrective event"},
+	CodeTooMuchToUndo: {"too-much-to-undo", "tainted, because it changed more than is kept for undoing", "Record corrective events, of fewer things each"},
+	CodeUndoneBefore:  {"undone-before", "the event was declared erroneous and undone before", ""},
+	CodeNoReason:      {"no-reason", "the declaration does not say what was wrong", "State a reason: did_not_occur or incorrect_data"},
+	CodeNoCorrective:  {"no-corrective", "the corrective event {0} is not on record under this author", "Record it, with that event id"},
 
 	CodeNameTaken:       {"name-taken", "the name {0} belongs to {1}", "Choose another name"},
 	CodePartyTaken:      {"party-taken", "the party identifier {0} belongs to {1}", "Use an identifier of your own"},

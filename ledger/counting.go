@@ -29,7 +29,7 @@ func (e *eventRun) count(g *goods) *Finding {
 }
 
 func (e *eventRun) countLot(l amountOf) *Finding {
-	lot, known := get[Lot](e.o, LotKey(l.id))
+	lot, known := e.lot(l.id)
 	if !known {
 		return nil // observe has said what there is to say
 	}
@@ -79,6 +79,10 @@ func (e *eventRun) setStock(l amountOf, lot *Lot) *Finding {
 	}
 	lot.Units, lot.LastEvent, lot.LastHeight = units, e.e.hash, e.height
 	put(e.o, LotKey(l.id), *lot)
-	put(e.o, BalanceKey(l.id, e.author, l.unit, Available), Balance{Amount: l.amount})
+	key := BalanceKey(l.id, e.author, l.unit, Available)
+	bal, _ := get[Balance](e.o, key)
+	bal.Amount, bal.Unmeasured = l.amount, false
+	bal.Sets++
+	put(e.o, key, bal)
 	return nil
 }

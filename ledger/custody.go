@@ -293,7 +293,7 @@ func (e *eventRun) tooEarly(s *Shipment, at, id string) *Finding {
 }
 
 func (e *eventRun) voidItem(t thing) *Finding {
-	item, ok := get[Item](e.o, ItemKey(t.id))
+	item, ok := e.item(t.id)
 	if !ok {
 		return e.adoptItem(t, false)
 	}

@@ -103,7 +103,7 @@ func (e *eventRun) shipLot(sh *Shipment, l amountOf, inside []PackedAmount) *Fin
 // receiveLot takes a quantity out of the shipments of the lot to the author, oldest first. What is stated and cannot be
 // found is an overage.
 func (e *eventRun) receiveLot(l amountOf) *Finding {
-	lot, known := get[Lot](e.o, LotKey(l.id))
+	lot, known := e.lot(l.id)
 	if !known {
 		letIn, f := e.adoptLot(l.thing, true)
 		if f != nil || !letIn {
@@ -236,7 +236,7 @@ func (e *eventRun) takeShipment(sh *Shipment, l amountOf, unit string, got *Amou
 }
 
 func (e *eventRun) voidLot(l amountOf) *Finding {
-	lot, known := get[Lot](e.o, LotKey(l.id))
+	lot, known := e.lot(l.id)
 	if !known {
 		_, f := e.adoptLot(l.thing, false)
 		return f

@@ -108,10 +108,10 @@ func (d *disputeRun) line(l *DisputeLine, goods *PackedAmount) *Finding {
 }
 
 func (b *blockRun) known(id string) bool {
-	if _, ok := get[Item](b.o, ItemKey(id)); ok {
+	if _, ok := b.item(id); ok {
 		return true
 	}
-	_, ok := get[Lot](b.o, LotKey(id))
+	_, ok := b.lot(id)
 	return ok
 }
 

@@ -24,6 +24,7 @@ const (
 	keyEpoch      = "epoch"      // epochRecord: the epoch that the next block is in
 	keyReleases   = "releases"   // releaseQueue
 	keySlashes    = "slashes"    // slashLog
+	keyUndos      = "undos"      // undoQueue
 )
 
 func key(space string, parts ...string) []byte {
@@ -97,11 +98,11 @@ func TransitKey(lot, unit string) []byte { return key("transit", lot, unit) }
 // ShipmentKey is the state key of a [Shipment].
 func ShipmentKey(event crypto.Hash) []byte { return key("transfer", string(event[:])) }
 
-// AssociationKey is the state key of the open [Association] of a child.
+// AssociationKey is the state key of the [Associations] of a device or component.
 func AssociationKey(child string) []byte { return key("assoc", child) }
 
-// attachedKey is where the list of what is associated with a parent is.
-func attachedKey(parent string) []byte { return key("attached", parent) }
+// AttachedKey is the state key of what is and was [Attached] to a parent.
+func AttachedKey(parent string) []byte { return key("attached", parent) }
 
 // MadeKey is the state key of the n-th [Edge] that made an item or lot.
 func MadeKey(id string, n uint64) []byte { return key("made", id, ordinal(n)) }
@@ -132,6 +133,12 @@ func SeenKey(tx crypto.Hash) []byte { return key("seen", string(tx[:])) }
 
 // includedKey is where the ids of a block's transactions are, until they are forgotten.
 func includedKey(h quorum.Height) []byte { return key("included", ordinal(uint64(h))) }
+
+// undoKey is where it is kept what the events of a transaction changed, until they cannot be undone any more.
+func undoKey(tx crypto.Hash) []byte { return key("undo", string(tx[:])) }
+
+// undoBlockKey is where the n-th block with such transactions is listed.
+func undoBlockKey(n uint64) []byte { return key("undos", ordinal(n)) }
 
 // releaseKey is where the n-th entry of the queue of releases is.
 func releaseKey(n uint64) []byte { return key("release", ordinal(n)) }

@@ -69,6 +69,7 @@ func (e *eventRun) creditAs(l amountOf, who crypto.Address, status Status) *Find
 	bal, _ := get[Balance](e.o, key)
 	if !l.measured {
 		bal.Unmeasured = true
+		bal.Sets++
 	} else {
 		sum, ok := bal.Amount.plus(l.amount)
 		if !ok {
@@ -98,7 +99,7 @@ func (e *eventRun) creditPacked(q PackedAmount, who crypto.Address, at string) *
 // debit takes an amount out of the author's available stock (R6, R10) and returns what was taken; nil without a finding: a
 // rule was flagged and nothing was taken. A quantity that is not stated takes nothing that is counted.
 func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
-	lot, known := get[Lot](e.o, LotKey(l.id))
+	lot, known := e.lot(l.id)
 	if !known {
 		letIn, f := e.adoptLot(l.thing, true)
 		if f != nil || !letIn {
@@ -125,6 +126,7 @@ func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
 	case l.measured && unmeasured:
 		e.mark(finding(CodeUnmeasured, l.at, l.id))
 		bal.Amount = Amount{}
+		bal.Sets++
 		put(e.o, key, bal)
 	case e.mayGrow(&lot, ever):
 		return taken, e.grow(&lot, l, bal)
@@ -170,6 +172,7 @@ func (e *eventRun) grow(lot *Lot, l amountOf, bal Balance) *Finding {
 	key := BalanceKey(l.id, e.author, l.unit, Available)
 	after, _ := get[Balance](e.o, key)
 	after.Amount = Amount{}
+	after.Sets++
 	put(e.o, key, after)
 	return nil
 }

@@ -97,6 +97,38 @@ func put[T any](o *overlay, key []byte, rec T) { o.layers[len(o.layers)-1][strin
 // del removes the record at key.
 func (o *overlay) del(key []byte) { o.layers[len(o.layers)-1][string(key)] = nil }
 
+// changed lists the keys that the top layer has, ascending.
+func (o *overlay) changed() []string {
+	top := o.layers[len(o.layers)-1]
+	keys := make([]string, 0, len(top))
+	for k := range top {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// under returns the record at key as it is below the top layer; false if there is none.
+func under[T any](o *overlay, key string) (T, bool) {
+	var none T
+	for i := len(o.layers) - 2; i >= 0; i-- {
+		if rec, ok := o.layers[i][key]; ok {
+			if rec == nil {
+				return none, false
+			}
+			return *rec.(*T), true
+		}
+	}
+	c, ok := o.read[key]
+	if !ok {
+		c = fetch[T](o, []byte(key))
+	}
+	if c.rec == nil {
+		return none, false
+	}
+	return *c.rec.(*T), true
+}
+
 // writes encodes what the block changed, ascending by key, without what is as it was. The record of a deleted key that
 // was never read must still be deleted, so absence is asked of the view.
 func (o *overlay) writes() ([]Write, error) {

@@ -34,7 +34,7 @@ func (s *standing) packed() bool { return len(s.chain) > 1 }
 func (b *blockRun) standing(id string) (standing, bool) {
 	var s standing
 	for id != "" {
-		item, ok := get[Item](b.o, ItemKey(id))
+		item, ok := b.item(id)
 		if !ok {
 			if len(s.chain) > 0 {
 				panic("ledger: container " + id + " is not on the ledger")
@@ -150,7 +150,7 @@ func (e *eventRun) inTransit(t thing, root *Item) *Finding {
 // pack is AggregationEvent ADD.
 func (e *eventRun) pack() *Finding {
 	parent := e.e.parent
-	if _, ok := get[Item](e.o, ItemKey(parent.id)); !ok {
+	if _, ok := e.item(parent.id); !ok {
 		// Nobody commissions pallets: a container comes into being when it is first packed. It must be the author's to
 		// name all the same.
 		if _, f := e.commissionItem(parent, true); f != nil {

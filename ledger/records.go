@@ -166,15 +166,16 @@ const (
 	FlagTainted                              // an event about it was declared erroneous
 	FlagUncommissioned                       // no ObjectEvent commissioned it: a transformation's output, a container first packed, or taken over
 	FlagUnmeasured                           // some amounts of it were not stated
+	FlagUndone                               // what brought it into being was declared erroneous and undone: only its chain is left, it is not on the ledger
 )
 
-// Names lists the marks as words: "unverified", "tainted", "unmeasured".
+// Names lists the marks as words: "unverified", "tainted", "unmeasured", "undone".
 func (f ItemFlags) Names() []string {
 	var out []string
 	for _, m := range []struct {
 		flag ItemFlags
 		name string
-	}{{FlagUnverified, "unverified"}, {FlagTainted, "tainted"}, {FlagUnmeasured, "unmeasured"}} {
+	}{{FlagUnverified, "unverified"}, {FlagTainted, "tainted"}, {FlagUnmeasured, "unmeasured"}, {FlagUndone, "undone"}} {
 		if f&m.flag != 0 {
 			out = append(out, m.name)
 		}
@@ -224,6 +225,7 @@ type Item struct {
 	InsideExpiryMs int64
 
 	Made, Used uint64 // transformations that made it and used it up
+	Moves      uint64 // events that changed it, observations aside, or anything packed in it while nothing contained it
 	Chain      Chain
 }
 
@@ -257,6 +259,7 @@ type Lot struct {
 	LastHeight quorum.Height
 	Made       uint64 // transformations that made it
 	Used       uint64 // transformations that used it
+	Moves      uint64 // events that changed it, observations aside
 	Chain      Chain
 }
 
@@ -264,7 +267,11 @@ type Lot struct {
 type Balance struct {
 	_          struct{} `cbor:",toarray"`
 	Amount     Amount
-	Unmeasured bool // and an amount that was not stated
+	Unmeasured bool          // and an amount that was not stated
+	Takes      uint64        // events that lowered it
+	Sets       uint64        // acts that set it to what it is, whatever it was: counted, or not measured
+	LastTake   crypto.Hash   // the last event that lowered or set it
+	TakenAt    quorum.Height // of LastTake
 }
 
 // Shipment is goods under way to a receiver. What was shipped is under way, accepted, rejected, short or taken back; see
@@ -321,14 +328,6 @@ type Transit struct {
 	Shipments []crypto.Hash
 }
 
-// Association is a device or component being attached to a parent, which is a thing or a place.
-type Association struct {
-	_      struct{} `cbor:",toarray"`
-	Parent string   // canonical
-	FromMs int64    // event time, ms since the Unix epoch
-	Event  crypto.Hash
-}
-
 // Edge is one act that made or used an item or lot.
 type Edge struct {
 	_      struct{} `cbor:",toarray"`
@@ -352,7 +351,8 @@ type EventMark struct {
 	_          struct{} `cbor:",toarray"`
 	Tx         crypto.Hash
 	Height     quorum.Height
-	DeclaredBy crypto.Hash // the error declaration about it; zero: none
+	DeclaredBy crypto.Hash // the last error declaration about it; zero: none
+	Undone     bool        // and its effects are undone: the state is as if it had not been
 }
 
 // Seen is what became of a transaction that may still be sent again.

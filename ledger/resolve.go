@@ -263,7 +263,7 @@ func (r *resolveRun) handOver(id string, line *DisputeLine) *Finding {
 			return r.handOverItem(s)
 		}
 	}
-	lot, ok := get[Lot](r.o, LotKey(id))
+	lot, ok := r.lot(id)
 	if !ok {
 		return refuse(CodeUnknownObject, r.at, id)
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,6 +85,8 @@ func (s *scenario) run(d *datadriven.TestData) string {
 		return s.shipments(d)
 	case "dispute":
 		return s.disputes(d)
+	case "attached":
+		return s.attached(d)
 	}
 	d.Fatalf(s.t, "unknown command %s", d.Cmd)
 	return ""
@@ -109,13 +112,16 @@ func (s *scenario) network(d *datadriven.TestData) string {
 	if d.HasArg("registrar-admission") {
 		p.Admission = Registrar
 	}
-	rules := map[string]*Severity{"R2": &p.Rules.R2, "R5": &p.Rules.R5, "R6": &p.Rules.R6, "R7": &p.Rules.R7, "R8": &p.Rules.R8, "R10": &p.Rules.R10, "R12": &p.Rules.R12, "R13": &p.Rules.R13, "R14": &p.Rules.R14, "R15": &p.Rules.R15}
+	rules := map[string]*Severity{"R2": &p.Rules.R2, "R5": &p.Rules.R5, "R6": &p.Rules.R6, "R7": &p.Rules.R7, "R8": &p.Rules.R8, "R9": &p.Rules.R9, "R10": &p.Rules.R10, "R12": &p.Rules.R12, "R13": &p.Rules.R13, "R14": &p.Rules.R14, "R15": &p.Rules.R15}
 	for _, a := range d.CmdArgs {
 		if r, ok := rules[a.Key]; ok {
 			if err := r.UnmarshalText([]byte(a.Vals[0])); err != nil {
 				d.Fatalf(s.t, "%v", err)
 			}
 		}
+	}
+	if d.HasArg("window") {
+		d.ScanArgs(s.t, "window", &p.CorrectionWindow)
 	}
 	var names []string
 	for _, l := range lines(d.Input) {
@@ -343,7 +349,11 @@ func (s *scenario) field(d *datadriven.TestData, e *epcis.Event, k, v string) {
 		e.Namespaces = []epcis.Namespace{{Prefix: "cbvmda", URI: "urn:epcglobal:cbv:mda:"}}
 		e.ILMD = append(e.ILMD, epcis.Member{Name: "cbvmda:itemExpirationDate", Value: epcis.NewText(v)})
 	case "wrong":
-		e.ErrorDeclaration = &epcis.ErrorDeclaration{DeclarationTime: epcis.NewTimestamp(s.net.timeMs + 60_000), Reason: v}
+		s.declares(e).Reason = v
+	case "corrects":
+		for id := range strings.SplitSeq(v, ",") {
+			s.declares(e).CorrectiveEventIDs = append(s.declares(e).CorrectiveEventIDs, "urn:uuid:"+id)
+		}
 	default:
 		d.Fatalf(s.t, "unknown field %q", k)
 	}
@@ -368,6 +378,36 @@ func (s *scenario) quantities(v string) []epcis.Quantity {
 	}
 	return out
 }
+
+// declares makes an event an error declaration.
+func (s *scenario) declares(e *epcis.Event) *epcis.ErrorDeclaration {
+	if e.ErrorDeclaration == nil {
+		e.ErrorDeclaration = &epcis.ErrorDeclaration{DeclarationTime: epcis.NewTimestamp(s.net.timeMs + 60_000)}
+	}
+	return e.ErrorDeclaration
+}
+
+// attached prints what was attached to things and places, whenever that was.
+func (s *scenario) attached(d *datadriven.TestData) string {
+	var out []string
+	for _, alias := range lines(d.Input) {
+		list, err := ReadAttachments(s.net.view, s.id(alias), math.MinInt64, math.MaxInt64)
+		if err != nil {
+			d.Fatalf(s.t, "%v", err)
+		}
+		out = append(out, fmt.Sprintf("%s: %d", alias, len(list)))
+		for _, a := range list {
+			until := ""
+			if a.End != EndOpen {
+				until = fmt.Sprintf(" to %s (%s)", clock(a.UntilMs), a.End)
+			}
+			out = append(out, s.relabel(fmt.Sprintf("  %s from %s%s", a.Device, clock(a.FromMs), until)))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04") }
 
 func (s *scenario) wait(d *datadriven.TestData) string {
 	s.net.timeMs += s.duration(d.CmdArgs[0].Key)

@@ -103,7 +103,7 @@ func (e *eventRun) releaseLot(l amountOf) *Finding {
 // restock gives all that the author has of a lot with one status another one, in every unit; false if there is none. The
 // sum always fits unless it is beyond what is counted, and then that unit stays as it is.
 func (e *eventRun) restock(l amountOf, from, to Status) bool {
-	lot, ok := get[Lot](e.o, LotKey(l.id))
+	lot, ok := e.lot(l.id)
 	if !ok {
 		return false
 	}
@@ -119,8 +119,12 @@ func (e *eventRun) restock(l amountOf, from, to Status) bool {
 		if !ok {
 			continue
 		}
-		put(e.o, fromKey, Balance{})
-		put(e.o, toKey, Balance{Amount: sum, Unmeasured: target.Unmeasured || source.Unmeasured})
+		target.Amount, target.Unmeasured = sum, target.Unmeasured || source.Unmeasured
+		source.Amount, source.Unmeasured = Amount{}, false
+		source.Sets++
+		target.Sets++
+		put(e.o, fromKey, source)
+		put(e.o, toKey, target)
 		some = true
 	}
 	if some {
@@ -185,6 +189,7 @@ func (b *blockRun) stow(q PackedAmount, who crypto.Address, status Status) Code 
 	if !ok {
 		return CodeBadQuantity
 	}
-	put(b.o, key, Balance{Amount: sum, Unmeasured: bal.Unmeasured || q.Unmeasured})
+	bal.Amount, bal.Unmeasured = sum, bal.Unmeasured || q.Unmeasured
+	put(b.o, key, bal)
 	return CodeOK
 }

@@ -106,11 +106,6 @@ func ReadShipment(v View, event crypto.Hash) (*Shipment, error) {
 	return read[Shipment](v, ShipmentKey(event))
 }
 
-// ReadAssociation returns the open association of a device or component; nil if there is none.
-func ReadAssociation(v View, child string) (*Association, error) {
-	return read[Association](v, AssociationKey(canonical(child)))
-}
-
 // ReadMade returns the n-th act (from 0) that made an item or lot; nil beyond its Made.
 func ReadMade(v View, id string, n uint64) (*Edge, error) {
 	return read[Edge](v, MadeKey(canonical(id), n))
