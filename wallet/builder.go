@@ -29,6 +29,9 @@ type Builder struct {
 	DependsOn []crypto.Hash  // transactions that must have succeeded before
 	Expiry    uint64         // blocks after the tip; 0: DefaultExpiry or the network's window, whichever is shorter
 
+	// Keys is how many keys of an account must sign (ledger.Account.Needed), for the size of transactions; of others one.
+	Keys map[crypto.Address]int
+
 	// Random is where salts come from; nil: the system's randomness.
 	Random io.Reader
 }
@@ -46,7 +49,7 @@ func (b *Builder) Build(p ledger.Payload) (ledger.Body, error) {
 	if _, err := readable(body); err != nil {
 		return ledger.Body{}, err
 	}
-	size, err := sizeSigned(body, p)
+	size, err := b.sizeSigned(body, p)
 	if err != nil {
 		return ledger.Body{}, err
 	}
@@ -149,13 +152,22 @@ func newValidatorKey(p ledger.Payload) (crypto.PublicKey, bool) {
 }
 
 // sizeSigned is the size in bytes of the transaction once everybody has signed.
-func sizeSigned(body ledger.Body, p ledger.Payload) (int, error) {
+func (b *Builder) sizeSigned(body ledger.Body, p ledger.Payload) (int, error) {
 	data, err := body.Encode()
 	if err != nil {
 		return 0, err
 	}
-	signatures, err := signaturesSize(len(signersOf(&body, p)))
+	signatures, err := signaturesSize(b.signatures(&body, p))
 	return envelopeSize(len(data), signatures), err
+}
+
+// signatures is how many signatures a transaction needs.
+func (b *Builder) signatures(body *ledger.Body, p ledger.Payload) int {
+	n := 0
+	for _, account := range signersOf(body, p) {
+		n += max(1, b.Keys[account])
+	}
+	return n
 }
 
 // signaturesSize is the size of a list of n signatures. All have the same size, so empty ones measure as well.

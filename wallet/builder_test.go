@@ -153,7 +153,7 @@ func wantSize(t *testing.T, b *Builder, p ledger.Payload, keys ...crypto.Private
 	if err != nil {
 		t.Fatal(err)
 	}
-	size, err := sizeSigned(body, p)
+	size, err := b.sizeSigned(body, p)
 	if err != nil {
 		t.Fatal(err)
 	}

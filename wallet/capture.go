@@ -104,7 +104,7 @@ func (b *Builder) room(dependsOn []crypto.Hash, mode ledger.CaptureMode) (room, 
 	if err != nil {
 		return room{}, err
 	}
-	signatures, err := signaturesSize(len(signersOf(&body, nil)))
+	signatures, err := signaturesSize(b.signatures(&body, nil))
 	if err != nil {
 		return room{}, err
 	}

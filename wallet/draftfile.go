@@ -29,6 +29,7 @@ type draftFile struct {
 	Format       string          `json:"format"`
 	Version      int             `json:"version"`
 	Genesis      crypto.Hash     `json:"genesis"`
+	Needs        []draftNeed     `json:"needs,omitempty"` // accounts of which more than one key signs, ascending by address
 	Transactions []draftFileItem `json:"transactions"`
 }
 
@@ -42,6 +43,11 @@ type draftFileItem struct {
 	Tip          uint64           `json:"tip,omitempty"`
 	Body         []byte           `json:"body"`
 	Signatures   []draftSignature `json:"signatures"` // in the order of the signers: author, sponsor, new validator
+}
+
+type draftNeed struct {
+	For  crypto.Address `json:"for"`
+	Keys int            `json:"keys"`
 }
 
 type draftSignature struct {
@@ -70,6 +76,10 @@ func (d *Draft) compact() ([]byte, error) {
 		return nil, refuse(ErrDraft, "the draft holds no transaction")
 	}
 	f := draftFile{Format: draftFormat, Version: draftVersion, Genesis: d.items[0].body.Genesis}
+	for account, keys := range d.needs {
+		f.Needs = append(f.Needs, draftNeed{account, keys})
+	}
+	slices.SortFunc(f.Needs, func(a, b draftNeed) int { return bytes.Compare(a.For[:], b.For[:]) })
 	for _, it := range d.items {
 		body, err := it.body.Encode()
 		if err != nil {
@@ -79,7 +89,7 @@ func (d *Draft) compact() ([]byte, error) {
 		item := draftFileItem{ID: it.id, Kind: b.Kind.String(), Author: b.Author, Sponsor: b.Sponsor, ExpiryHeight: b.ExpiryHeight,
 			DependsOn: b.DependsOn, Tip: b.Tip, Body: body, Signatures: []draftSignature{}}
 		for _, account := range it.signers {
-			if s, ok := it.signed[account]; ok {
+			for _, s := range it.signed[account] {
 				item.Signatures = append(item.Signatures, draftSignature{For: account, Key: s.Key, Signature: s.Signature})
 			}
 		}
@@ -109,8 +119,13 @@ func ParseDraft(data []byte) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, n := range f.Needs {
+		if err := d.Need(n.For, n.Keys); err != nil {
+			return nil, refuse(ErrDraft, "needs: %v", err)
+		}
+	}
 	for i, item := range f.Transactions {
-		if err := d.items[i].addSignatures(item.Signatures); err != nil {
+		if err := d.addSignatures(&d.items[i], item.Signatures); err != nil {
 			return nil, fmt.Errorf("transaction %d: %w", i+1, err)
 		}
 	}
@@ -141,7 +156,7 @@ func parseDraftFile(data []byte) (*draftFile, error) {
 	return &f, nil
 }
 
-func (it *draftItem) addSignatures(list []draftSignature) error {
+func (d *Draft) addSignatures(it *draftItem, list []draftSignature) error {
 	for _, s := range list {
 		if !slices.Contains(it.signers, s.For) {
 			return refuse(ErrDraft, "there is a signature for %s, who is neither author nor sponsor nor new validator", s.For)
@@ -149,7 +164,9 @@ func (it *draftItem) addSignatures(list []draftSignature) error {
 		if err := it.checkRole(s.For, s.Key); err != nil {
 			return err
 		}
-		it.signed[s.For] = ledger.SignedBy{Key: s.Key, Signature: s.Signature}
+		if !it.add(s.For, ledger.SignedBy{Key: s.Key, Signature: s.Signature}, d.needed(s.For)) {
+			return refuse(ErrDraft, "there are more signatures for %s than it needs", s.For)
+		}
 	}
 	return nil
 }
@@ -159,7 +176,7 @@ func (d *Draft) checkSignatures() error {
 	var checks []crypto.Check
 	for _, it := range d.items {
 		for _, account := range it.signers {
-			if s, ok := it.signed[account]; ok {
+			for _, s := range it.signed[account] {
 				checks = append(checks, crypto.Check{Key: s.Key, Digest: it.id, Signature: s.Signature})
 			}
 		}
