@@ -52,6 +52,7 @@ type testNet struct {
 	height  quorum.Height
 	timeMs  int64
 	salt    byte
+	total   uint64 // all money, in genesis
 }
 
 // testGenesis funds the named accounts; "registrar" is the registrar and the operator of the validator.
@@ -76,6 +77,13 @@ func newNet(t testing.TB, g *Genesis) *testNet {
 	}
 	n := &testNet{t: t, genesis: g, hash: g.Hash(), view: mapView{}, timeMs: g.TimeMs}
 	n.view.apply(g.State())
+	n.total = g.Reserve
+	for _, a := range g.Accounts {
+		n.total += a.Balance
+	}
+	for _, v := range g.Validators {
+		n.total += v.Stake
+	}
 	return n
 }
 
@@ -167,8 +175,17 @@ func (n *testNet) keep(b *Block) *Update {
 	n.checkUpdate(before, b, up)
 	n.view.apply(up.Writes)
 	n.height, n.timeMs = b.Header.Height, b.Header.TimeMs
-	checkMoney(n.t, n.view)
+	n.conserved()
 	return up
+}
+
+// conserved adds up all money: it is what genesis had.
+func (n *testNet) conserved() {
+	n.t.Helper()
+	checkMoney(n.t, n.view)
+	if s, err := ReadSupply(n.view); err != nil || s.Total != n.total {
+		n.t.Fatalf("genesis had %d in all, now the books say %+v (%v)", n.total, s, err)
+	}
 }
 
 func (n *testNet) checkUpdate(before mapView, b *Block, up *Update) {

@@ -183,6 +183,7 @@ func (m *noticeModel) run(name string, p Payload) (Receipt, crypto.Hash) {
 		m.t.Fatal(err)
 	}
 	m.net.view.apply(up.Writes)
+	m.net.conserved()
 	m.net.height++
 	m.net.timeMs += 60_000
 	if r := up.Receipts[0]; r.Code == CodeInternal {

@@ -618,7 +618,7 @@ func (m *books) jail(set *quorum.Set, ms int64) {
 // be punished.
 func (m *books) compare() {
 	m.t.Helper()
-	checkMoney(m.t, m.net.view)
+	m.net.conserved()
 	s, err := ReadSupply(m.net.view)
 	if err != nil {
 		m.t.Fatal(err)

@@ -468,6 +468,7 @@ func (m *modelRun) execute(s step) Receipt {
 		m.t.Fatal(err)
 	}
 	m.net.view.apply(up.Writes)
+	m.net.conserved()
 	m.net.height++
 	m.net.timeMs += 60_000
 	return up.Receipts[0]
