@@ -65,6 +65,10 @@ bench-consensus: ## what consensus alone costs: views/s, messages, bytes and fsy
 	@echo "machine: $$(nproc) cores, $$(uname -sr), temporary files on $$(df --output=fstype "$${TMPDIR:-/tmp}" | tail -1)"
 	$(GO) test ./node -run 'TestCostInHops$$' -bench 'Consensus$$' -benchtime 2000x -count 3 -v
 
+.PHONY: bench-ledger
+bench-ledger: ## execution alone, and a ledger of EVENTS=1000000 events with what people ask of it (DIR=folder on the disk to measure)
+	@$(GO) run ./testnet/bench -events $(or $(EVENTS),1000000) $(if $(DIR),-dir $(DIR),)
+
 .PHONY: bench
 bench: ## benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./crypto ./epcis/... ./consensus/... ./ledger/...

@@ -37,6 +37,15 @@ func Sum(tag Tag, parts ...[]byte) Hash {
 	return h
 }
 
+// sumTwo is Sum(tag, a[:], b[:]) without slices of slices: the nodes of trees are most of all hashing.
+func sumTwo(tag Tag, a, b *Hash) Hash {
+	var buf [64 + 2*HashSize]byte // no tag is longer than 64 bytes
+	n := copy(buf[:], tag)
+	n += copy(buf[n:], a[:])
+	n += copy(buf[n:], b[:])
+	return sha256.Sum256(buf[:n])
+}
+
 // IsZero reports whether h is the zero Hash, which means "none".
 func (h Hash) IsZero() bool { return h == Hash{} }
 

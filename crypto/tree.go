@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The state tree is a sparse Merkle tree over the 256-bit positions Sum(TagStateKey, key). Its shape is a function of
@@ -31,6 +32,12 @@ type PagePath string
 type Page struct {
 	Path PagePath
 	Data []byte
+
+	// Undo makes of Data what the page was before (see [UndoPage]); nil for a page that is new or gone.
+	Undo []byte
+	// Was is the version of the page that this one replaces, in an update by a [Tree]; New says that it replaces none.
+	Was uint64
+	New bool
 }
 
 // PageReader reads the pages of one version of a tree.
@@ -51,12 +58,12 @@ type TreeLeaf struct {
 	Value Hash // Sum(TagStateValue, value)
 }
 
-func (l TreeLeaf) hash() Hash { return Sum(TagStateLeaf, l.Key[:], l.Value[:]) }
+func (l *TreeLeaf) hash() Hash { return sumTwo(TagStateLeaf, &l.Key, &l.Value) }
 
 // TreeKey returns the position of a key in the state tree.
 func TreeKey(key []byte) Hash { return Sum(TagStateKey, key) }
 
-func treeNode(left, right Hash) Hash { return Sum(TagStateNode, left[:], right[:]) }
+func treeNode(left, right *Hash) Hash { return sumTwo(TagStateNode, left, right) }
 
 // treeOp is a TreeWrite with its hashes; delete true ignores leaf.Value.
 type treeOp struct {
@@ -67,8 +74,24 @@ type treeOp struct {
 // UpdateTree applies one batch of writes with distinct keys to the tree that r reads and returns the new root and the
 // pages that changed, sorted by path. Writes that change nothing, deletions of absent keys among them, change no page.
 // It is a pure function of the tree and the set of writes. Errors: ErrPage for stored pages that are corrupt or of
-// different versions, ErrEncoding for a key written twice, or what r returned.
+// different versions, ErrEncoding for a key written twice, or what r returned. Who updates one tree again and again uses a
+// [Tree].
 func UpdateTree(r PageReader, writes []TreeWrite) (root Hash, pages []Page, err error) {
+	u := treeUpdate{reader: unversioned{r}}
+	return u.run(treeOps(writes))
+}
+
+// unversioned makes a PageReader one whose pages are all of version 0.
+type unversioned struct{ PageReader }
+
+// ReadVersion implements VersionReader.
+func (u unversioned) ReadVersion(path PagePath) ([]byte, uint64, error) {
+	data, err := u.ReadPage(path)
+	return data, 0, err
+}
+
+// treeOps hashes writes.
+func treeOps(writes []TreeWrite) []treeOp {
 	ops := make([]treeOp, len(writes))
 	for i, w := range writes {
 		ops[i] = treeOp{leaf: TreeLeaf{Key: TreeKey(w.Key)}, delete: w.Value == nil}
@@ -76,113 +99,167 @@ func UpdateTree(r PageReader, writes []TreeWrite) (root Hash, pages []Page, err 
 			ops[i].leaf.Value = Sum(TagStateValue, w.Value)
 		}
 	}
-	return applyTreeOps(r, ops)
+	return ops
 }
 
-// applyTreeOps is UpdateTree by position; it sorts ops.
-func applyTreeOps(r PageReader, ops []treeOp) (root Hash, pages []Page, err error) {
+// TreeRoot returns the root of the tree that r reads; the zero Hash for an empty tree.
+func TreeRoot(r PageReader) (Hash, error) {
+	var p treePage
+	if err := readTreePage(unversioned{r}, "", &p); err != nil {
+		return Hash{}, err
+	}
+	return p.top(), nil
+}
+
+// treeUpdate is one batch on its way through the tree. Pages that the cache holds are changed in place; without a cache
+// every page is read.
+type treeUpdate struct {
+	reader  VersionReader
+	cache   *pageCache // nil: none
+	version uint64     // of the pages that it makes
+	changed []Page
+}
+
+// run is an update by position; it sorts ops.
+func (u *treeUpdate) run(ops []treeOp) (root Hash, pages []Page, err error) {
 	slices.SortFunc(ops, func(a, b treeOp) int { return bytes.Compare(a.leaf.Key[:], b.leaf.Key[:]) })
 	for i := 1; i < len(ops); i++ {
 		if ops[i].leaf.Key == ops[i-1].leaf.Key {
 			return Hash{}, nil, refuse(ErrEncoding, "one key is written twice in a batch (position %s)", ops[i].leaf.Key)
 		}
 	}
-	u := treeUpdate{reader: r}
-	old, err := readTreePage(r, "")
+	p, err := u.load("")
 	if err != nil {
 		return Hash{}, nil, err
 	}
-	next := old
-	if err := u.page("", &next, ops); err != nil {
+	if err := u.page("", p, ops); err != nil {
 		return Hash{}, nil, err
 	}
-	u.emit("", &old, &next)
-	slices.SortFunc(u.changed, func(a, b Page) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
-	return next.hash(), u.changed, nil
+	slices.SortFunc(u.changed, func(a, b Page) int { return strings.Compare(string(a.Path), string(b.Path)) })
+	return p.top(), u.changed, nil
 }
 
-// TreeRoot returns the root of the tree that r reads; the zero Hash for an empty tree.
-func TreeRoot(r PageReader) (Hash, error) {
-	p, err := readTreePage(r, "")
-	if err != nil {
-		return Hash{}, err
+// load returns the page at path to be changed in place; a fresh one if there is none.
+func (u *treeUpdate) load(path PagePath) (*treePage, error) {
+	if p := u.cache.get(path); p != nil {
+		return p, nil
 	}
-	return p.hash(), nil
+	p := new(treePage)
+	if err := readTreePage(u.reader, path, p); err != nil {
+		return nil, err
+	}
+	u.cache.put(path, p)
+	return p, nil
 }
 
-type treeUpdate struct {
-	reader  PageReader
-	changed []Page
-}
-
-// page applies ops, all of which lie below path, to the slots of p.
+// page applies ops, all of which lie below path, to the slots of p, and keeps p as changed if it is.
 func (u *treeUpdate) page(path PagePath, p *treePage, ops []treeOp) error {
+	page := Page{Path: path, Was: p.version, New: p.kind[0] == slotEmpty}
+	var before slotChanges
 	for len(ops) > 0 {
 		n := nibble(ops[0].leaf.Key, len(path))
 		end := 1
 		for end < len(ops) && nibble(ops[end].leaf.Key, len(path)) == n {
 			end++
 		}
-		if err := u.slot(path.child(n), &p[n], ops[:end]); err != nil {
+		old := p.at(n)
+		next, err := u.slot(path, n, old, ops[:end])
+		if err != nil {
 			return err
+		}
+		if next != old {
+			before.note(n, &old)
+			p.set(n, next)
 		}
 		ops = ops[end:]
 	}
+	if before.mask == 0 {
+		return nil
+	}
+	p.rehash(before.mask)
+	p.version = u.version
+	if p.kind[0] == slotSubtree || path == "" {
+		page.Data = p.encode()
+	}
+	if page.Data != nil && !page.New {
+		page.Undo = before.encode()
+	}
+	u.changed = append(u.changed, page)
 	return nil
 }
 
-// slot applies ops to the slot whose subtree, if it has a page, has it at path.
-func (u *treeUpdate) slot(path PagePath, s *treeSlot, ops []treeOp) error {
-	var old treePage
-	switch s.kind {
-	case slotSubtree:
+// slot applies ops to slot n of the page at parent, and returns what it holds then.
+func (u *treeUpdate) slot(parent PagePath, n int, s treeSlot, ops []treeOp) (treeSlot, error) {
+	if len(ops) == 1 && (s.kind == slotEmpty || s.kind == slotLeaf && s.leaf.Key == ops[0].leaf.Key) {
+		return ops[0].slot(), nil
+	}
+	if len(parent) == maxPagePath {
+		return s, refuse(ErrPage, "two keys share the position %s", ops[0].leaf.Key)
+	}
+	path := parent.child(n)
+	var p *treePage
+	if s.kind == slotSubtree {
 		var err error
-		if old, err = readTreePage(u.reader, path); err != nil {
-			return err
+		if p, err = u.load(path); err != nil {
+			return s, err
 		}
-		if old.hash() != s.hash {
-			return refuse(ErrPage, "page %q does not hash to what its parent says", path)
+		if p.top() != s.hash {
+			return s, refuse(ErrPage, "page %q does not hash to what its parent says", path)
 		}
-	case slotLeaf:
-		if len(ops) == 1 && ops[0].leaf.Key == s.leaf.Key {
-			*s = ops[0].slot()
-			return nil
+		if err := u.page(path, p, ops); err != nil {
+			return s, err
 		}
-	case slotEmpty:
-		if len(ops) == 1 {
-			*s = ops[0].slot()
-			return nil
+	} else {
+		p = new(treePage)
+		if err := u.grow(path, p, s, ops); err != nil {
+			return s, err
 		}
 	}
-	if len(path) > maxPagePath {
-		return refuse(ErrPage, "two keys share the position %s", ops[0].leaf.Key)
+	next := p.asSlot()
+	if next.kind != slotSubtree {
+		u.cache.drop(path)
 	}
-	next := old
-	if s.kind == slotLeaf {
-		next[nibble(s.leaf.Key, len(path))] = *s
+	return next, nil
+}
+
+// grow makes a page where there was none: of a leaf that stood in the parent's slot, if any, and ops.
+func (u *treeUpdate) grow(path PagePath, p *treePage, s treeSlot, ops []treeOp) error {
+	for len(ops) > 0 || s.kind == slotLeaf {
+		var n, end int
+		var old treeSlot
+		if s.kind == slotLeaf && (len(ops) == 0 || nibble(s.leaf.Key, len(path)) <= nibble(ops[0].leaf.Key, len(path))) {
+			n = nibble(s.leaf.Key, len(path))
+			old, s = s, treeSlot{}
+		} else {
+			n = nibble(ops[0].leaf.Key, len(path))
+		}
+		for end < len(ops) && nibble(ops[end].leaf.Key, len(path)) == n {
+			end++
+		}
+		next := old
+		if end > 0 {
+			var err error
+			if next, err = u.slot(path, n, old, ops[:end]); err != nil {
+				return err
+			}
+		}
+		p.set(n, next)
+		ops = ops[end:]
 	}
-	if err := u.page(path, &next, ops); err != nil {
-		return err
+	p.rehash(1<<pageSlots - 1)
+	if p.kind[0] == slotSubtree {
+		p.version = u.version
+		u.cache.put(path, p)
+		u.changed = append(u.changed, Page{Path: path, Data: p.encode(), New: true})
 	}
-	*s = next.asSlot()
-	if s.kind != slotSubtree {
-		next = treePage{}
-	}
-	u.emit(path, &old, &next)
 	return nil
 }
 
-func (op treeOp) slot() treeSlot {
+func (op *treeOp) slot() treeSlot {
 	if op.delete {
 		return treeSlot{}
 	}
 	return treeSlot{kind: slotLeaf, leaf: op.leaf}
-}
-
-func (u *treeUpdate) emit(path PagePath, old, next *treePage) {
-	if *old != *next {
-		u.changed = append(u.changed, Page{Path: path, Data: next.encode()})
-	}
 }
 
 // maxPagePath is the length of the longest path that a page can have: 63 nibbles leave one for its slots.
@@ -207,10 +284,12 @@ func (p PagePath) covers(h Hash) bool {
 	return true
 }
 
-func readTreePage(r PageReader, path PagePath) (treePage, error) {
-	data, err := r.ReadPage(path)
+// readTreePage reads the page at path into p, which is zero.
+func readTreePage(r VersionReader, path PagePath, p *treePage) error {
+	data, version, err := r.ReadVersion(path)
 	if err != nil {
-		return treePage{}, fmt.Errorf("reading state tree page %q: %w", string(path), err)
+		return fmt.Errorf("reading state tree page %q: %w", string(path), err)
 	}
-	return decodeTreePage(path, data)
+	p.version = version
+	return decodeTreePage(path, data, p)
 }

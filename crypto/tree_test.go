@@ -183,7 +183,7 @@ func TestTreeOfCloseKeys(t *testing.T) {
 			op.leaf.Value = Sum(TagVote, []byte{byte(random.IntN(3))})
 			model[at] = op.leaf.Value
 		}
-		root, pages, err := applyTreeOps(tree, []treeOp{op})
+		root, pages, err := (&treeUpdate{reader: unversioned{tree}}).run([]treeOp{op})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -414,7 +414,7 @@ func TestTreePageForm(t *testing.T) {
 		"cut":                   {"", "00080008" + leaf[2:], false},
 		"long":                  {"", "00080008" + leaf + "00", false},
 	} {
-		_, err := decodeTreePage(c.path, mustHex(t, c.data))
+		err := decodeTreePage(c.path, mustHex(t, c.data), new(treePage))
 		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrPage) {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -424,7 +424,7 @@ func TestTreePageForm(t *testing.T) {
 // TestTreeNodeIsNotALeaf: an inner node's children cannot be passed off as key and value of a leaf.
 func TestTreeNodeIsNotALeaf(t *testing.T) {
 	a, b := Sum(TagVote, []byte("a")), Sum(TagVote, []byte("b"))
-	if (TreeLeaf{a, b}).hash() == treeNode(a, b) {
+	if (&TreeLeaf{a, b}).hash() == treeNode(&a, &b) {
 		t.Error("leaf and node hash alike")
 	}
 }
@@ -509,7 +509,8 @@ func FuzzTreePage(f *testing.F) {
 		if len(path) > maxPagePath || data == nil {
 			return
 		}
-		p, err := decodeTreePage(PagePath(path), data)
+		var p treePage
+		err := decodeTreePage(PagePath(path), data, &p)
 		if err == nil && !bytes.Equal(p.encode(), data) {
 			t.Errorf("page %q: %x decodes to what encodes as %x", path, data, p.encode())
 		}

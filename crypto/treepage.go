@@ -20,50 +20,97 @@ type treeSlot struct {
 	hash Hash     // slotSubtree
 }
 
-// treePage is a page in memory; the zero value is the page that does not exist.
-type treePage [16]treeSlot
+// pageSlots is how many slots a page has, pageNodes how many nodes the binary tree over them, slots included.
+const (
+	pageSlots = 16
+	pageNodes = 2*pageSlots - 1
+)
 
-// hash is the hash of the subtree whose top the page is.
-func (p *treePage) hash() Hash { return subtreeHash(p[:]) }
+// treePage is a page in memory with the hashes of the nodes between its top and its slots; the zero value is the page that
+// does not exist. Node 0 is the top, the children of node i are 2i+1 and 2i+2, slot i is node 15+i. A node of kind slotLeaf
+// has that one leaf below it and its hash, whatever its height; a node of kind slotSubtree has at least two leaves below it.
+//
+// set changes slots and rehash brings the nodes above them up to date, so that an update of one slot costs five hashes and
+// not thirty-one. The struct holds no pointers.
+type treePage struct {
+	kind [pageNodes]slotKind
+	hash [pageNodes]Hash
+	leaf [pageSlots]TreeLeaf
 
-// subtreeHash hashes a range of 1, 2, 4, 8 or 16 slots.
-func subtreeHash(slots []treeSlot) Hash {
-	if s, ok := sole(slots); ok {
-		switch s.kind {
-		case slotEmpty:
-			return Hash{}
-		case slotLeaf:
-			return s.leaf.hash()
-		}
-	}
-	if len(slots) == 1 {
-		return slots[0].hash
-	}
-	half := len(slots) / 2
-	return treeNode(subtreeHash(slots[:half]), subtreeHash(slots[half:]))
+	version uint64 // see Page.Was
 }
 
-// sole returns the only slot of the range that is not empty, or an empty slot if all are; false if there are more.
-func sole(slots []treeSlot) (*treeSlot, bool) {
-	found := &slots[0]
-	for i := 1; i < len(slots); i++ {
-		if slots[i].kind == slotEmpty {
-			continue
-		}
-		if found.kind != slotEmpty {
-			return nil, false
-		}
-		found = &slots[i]
+func (p *treePage) at(i int) treeSlot {
+	s := treeSlot{kind: p.kind[pageSlots-1+i]}
+	switch s.kind {
+	case slotLeaf:
+		s.leaf = p.leaf[i]
+	case slotSubtree:
+		s.hash = p.hash[pageSlots-1+i]
 	}
-	return found, true
+	return s
+}
+
+// set changes slot i. The nodes above it are wrong until rehash.
+func (p *treePage) set(i int, s treeSlot) {
+	n := pageSlots - 1 + i
+	p.kind[n], p.leaf[i] = s.kind, s.leaf
+	if p.hash[n] = s.hash; s.kind == slotLeaf {
+		p.hash[n] = s.leaf.hash()
+	}
+}
+
+// rehash brings the nodes above the slots of the mask (slot 0 is the lowest bit) up to date.
+func (p *treePage) rehash(mask uint16) {
+	var stale uint32 // nodes
+	stale = uint32(mask) << (pageSlots - 1)
+	for n := pageNodes - 1; n > 0; n-- {
+		if stale>>n&1 == 1 {
+			stale |= 1 << ((n - 1) / 2)
+		}
+	}
+	for n := pageSlots - 2; n >= 0; n-- {
+		if stale>>n&1 == 1 {
+			p.join(n)
+		}
+	}
+}
+
+// join works out node n from its children.
+func (p *treePage) join(n int) {
+	left, right := 2*n+1, 2*n+2
+	switch {
+	case p.kind[left] == slotEmpty && p.kind[right] != slotSubtree:
+		p.kind[n], p.hash[n] = p.kind[right], p.hash[right]
+	case p.kind[right] == slotEmpty && p.kind[left] == slotLeaf:
+		p.kind[n], p.hash[n] = slotLeaf, p.hash[left]
+	default:
+		p.kind[n], p.hash[n] = slotSubtree, treeNode(&p.hash[left], &p.hash[right])
+	}
+}
+
+// top is the hash of the subtree whose top the page is.
+func (p *treePage) top() Hash { return p.hash[0] }
+
+// below returns the only leaf below node n, which is of kind slotLeaf.
+func (p *treePage) below(n int) TreeLeaf {
+	for n < pageSlots-1 {
+		if n = 2*n + 1; p.kind[n] == slotEmpty {
+			n++
+		}
+	}
+	return p.leaf[n-(pageSlots-1)]
 }
 
 // asSlot is what the parent's page says of this page.
 func (p *treePage) asSlot() treeSlot {
-	if s, ok := sole(p[:]); ok && s.kind != slotSubtree {
-		return *s
+	switch p.kind[0] {
+	case slotEmpty:
+		return treeSlot{}
+	case slotLeaf:
+		return treeSlot{kind: slotLeaf, leaf: p.below(0)}
 	}
-	return treeSlot{kind: slotSubtree, hash: p.hash()}
+	return treeSlot{kind: slotSubtree, hash: p.hash[0]}
 }
 
 // encode writes the bitmap of slots that are not empty, the bitmap of those that are leaves (16 bits each, slot 0 is
@@ -71,8 +118,8 @@ func (p *treePage) asSlot() treeSlot {
 func (p *treePage) encode() []byte {
 	var used, leaves uint16
 	size := 4
-	for i := range p {
-		switch p[i].kind {
+	for i := range pageSlots {
+		switch p.kind[pageSlots-1+i] {
 		case slotLeaf:
 			used, leaves = used|1<<i, leaves|1<<i
 			size += 2 * HashSize
@@ -87,60 +134,124 @@ func (p *treePage) encode() []byte {
 	b := make([]byte, 0, size)
 	b = binary.BigEndian.AppendUint16(b, used)
 	b = binary.BigEndian.AppendUint16(b, leaves)
-	for i := range p {
-		switch p[i].kind {
-		case slotLeaf:
-			b = append(b, p[i].leaf.Key[:]...)
-			b = append(b, p[i].leaf.Value[:]...)
-		case slotSubtree:
-			b = append(b, p[i].hash[:]...)
-		}
+	for i := range pageSlots {
+		b = p.appendSlot(b, i)
 	}
 	return b
 }
 
-// decodeTreePage accepts exactly what encode makes for a page at path; nil data is the page that does not exist.
-func decodeTreePage(path PagePath, data []byte) (treePage, error) {
-	var p treePage
+// appendSlot writes what slot i holds: 64 bytes of a leaf, 32 of a hash, nothing if it is empty.
+func (p *treePage) appendSlot(b []byte, i int) []byte {
+	switch n := pageSlots - 1 + i; p.kind[n] {
+	case slotLeaf:
+		b = append(b, p.leaf[i].Key[:]...)
+		b = append(b, p.leaf[i].Value[:]...)
+	case slotSubtree:
+		b = append(b, p.hash[n][:]...)
+	}
+	return b
+}
+
+// decodeTreePage reads exactly what encode makes for a page at path into p, which is zero; nil data is the page that does
+// not exist.
+func decodeTreePage(path PagePath, data []byte, p *treePage) error {
 	if data == nil {
-		return p, nil
+		return nil
 	}
 	if len(data) < 4 {
-		return p, refuse(ErrPage, "page %q has %d bytes", string(path), len(data))
+		return refuse(ErrPage, "page %q has %d bytes", string(path), len(data))
 	}
 	used, leaves := binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
 	if want := 4 + HashSize*(bits.OnesCount16(used)+bits.OnesCount16(leaves)); used == 0 || leaves&^used != 0 || len(data) != want {
-		return p, refuse(ErrPage, "page %q has a bad bitmap or length (%04x, %04x, %d bytes)", string(path), used, leaves, len(data))
+		return refuse(ErrPage, "page %q has a bad bitmap or length (%04x, %04x, %d bytes)", string(path), used, leaves, len(data))
 	}
 	rest := data[4:]
-	next := func() (h Hash) {
-		rest = rest[copy(h[:], rest):]
-		return h
-	}
-	for i := range p {
+	for i := range pageSlots {
+		s := treeSlot{}
 		switch {
 		case leaves>>i&1 == 1:
-			p[i] = treeSlot{kind: slotLeaf, leaf: TreeLeaf{Key: next(), Value: next()}}
-			if !path.child(i).covers(p[i].leaf.Key) {
-				return treePage{}, refuse(ErrPage, "page %q holds a leaf of another place in slot %x", string(path), i)
+			s.kind = slotLeaf
+			rest = rest[copy(s.leaf.Key[:], rest):]
+			rest = rest[copy(s.leaf.Value[:], rest):]
+			if nibble(s.leaf.Key, len(path)) != i || !path.covers(s.leaf.Key) {
+				return refuse(ErrPage, "page %q holds a leaf of another place in slot %x", string(path), i)
 			}
 		case used>>i&1 == 1:
-			p[i] = treeSlot{kind: slotSubtree, hash: next()}
-			if p[i].hash.IsZero() {
-				return treePage{}, refuse(ErrPage, "page %q holds an empty subtree in slot %x", string(path), i)
+			s.kind = slotSubtree
+			rest = rest[copy(s.hash[:], rest):]
+			if s.hash.IsZero() {
+				return refuse(ErrPage, "page %q holds an empty subtree in slot %x", string(path), i)
 			}
+		default:
+			continue
 		}
+		p.set(i, s)
 	}
-	if path != "" && p.asSlotKind() == slotLeaf {
-		return treePage{}, refuse(ErrPage, "page %q holds a single leaf, which belongs to its parent", string(path))
+	p.rehash(used)
+	if path != "" && p.kind[0] == slotLeaf {
+		return refuse(ErrPage, "page %q holds a single leaf, which belongs to its parent", string(path))
 	}
-	return p, nil
+	return nil
 }
 
-// asSlotKind is asSlot().kind without the hashing.
-func (p *treePage) asSlotKind() slotKind {
-	if s, ok := sole(p[:]); ok {
-		return s.kind
+// slotChanges gathers what slots of a page held before an update, ascending by slot.
+type slotChanges struct {
+	mask, used, leaves uint16
+	data               []byte
+}
+
+func (c *slotChanges) note(i int, old *treeSlot) {
+	c.mask |= 1 << i
+	switch old.kind {
+	case slotLeaf:
+		c.used, c.leaves = c.used|1<<i, c.leaves|1<<i
+		c.data = append(append(c.data, old.leaf.Key[:]...), old.leaf.Value[:]...)
+	case slotSubtree:
+		c.used |= 1 << i
+		c.data = append(c.data, old.hash[:]...)
 	}
-	return slotSubtree
+}
+
+// encode writes the bitmaps of the slots that changed, of those of them that held something, and of those that held a leaf,
+// then what they held.
+func (c *slotChanges) encode() []byte {
+	b := make([]byte, 0, 6+len(c.data))
+	b = binary.BigEndian.AppendUint16(b, c.mask)
+	b = binary.BigEndian.AppendUint16(b, c.used)
+	b = binary.BigEndian.AppendUint16(b, c.leaves)
+	return append(b, c.data...)
+}
+
+// UndoPage returns what the page at path was before the update that made it data, given [Page.Undo] of that update. The
+// error is of kind ErrPage.
+func UndoPage(path PagePath, data, undo []byte) ([]byte, error) {
+	var p treePage
+	if err := decodeTreePage(path, data, &p); err != nil {
+		return nil, err
+	}
+	if len(undo) < 6 {
+		return nil, refuse(ErrPage, "the undo record of page %q has %d bytes", string(path), len(undo))
+	}
+	mask, used, leaves := binary.BigEndian.Uint16(undo), binary.BigEndian.Uint16(undo[2:]), binary.BigEndian.Uint16(undo[4:])
+	rest := undo[6:]
+	if used&^mask != 0 || leaves&^used != 0 || len(rest) != HashSize*(bits.OnesCount16(used)+bits.OnesCount16(leaves)) {
+		return nil, refuse(ErrPage, "the undo record of page %q has a bad bitmap or length (%04x, %04x, %04x, %d bytes)", string(path), mask, used, leaves, len(undo))
+	}
+	for i := range pageSlots {
+		s := treeSlot{}
+		switch {
+		case mask>>i&1 == 0:
+			continue
+		case leaves>>i&1 == 1:
+			s.kind = slotLeaf
+			rest = rest[copy(s.leaf.Key[:], rest):]
+			rest = rest[copy(s.leaf.Value[:], rest):]
+		case used>>i&1 == 1:
+			s.kind = slotSubtree
+			rest = rest[copy(s.hash[:], rest):]
+		}
+		p.set(i, s)
+	}
+	before := p.encode()
+	return before, decodeTreePage(path, before, new(treePage)) // leaves where they belong, not too few
 }

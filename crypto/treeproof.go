@@ -24,50 +24,44 @@ func ProveTree(r PageReader, key []byte) (TreeProof, error) {
 	var p TreeProof
 	var want Hash // what the parent says of the page; unknown for the root
 	for path := PagePath(""); ; {
-		page, err := readTreePage(r, path)
-		if err != nil {
+		var page treePage
+		if err := readTreePage(unversioned{r}, path, &page); err != nil {
 			return TreeProof{}, err
 		}
-		if path != "" && page.hash() != want {
+		if path != "" && page.top() != want {
 			return TreeProof{}, refuse(ErrPage, "page %q does not hash to what its parent says", string(path))
 		}
-		end := p.descend(&page, nibble(at, len(path)))
-		switch end.kind {
+		slot := nibble(at, len(path))
+		end := p.descend(&page, slot)
+		switch page.kind[end] {
 		case slotSubtree:
 			if len(path) == maxPagePath {
 				return TreeProof{}, refuse(ErrPage, "page %q has a page below the last level", string(path))
 			}
-			path, want = path.child(nibble(at, len(path))), end.hash
+			path, want = path.child(slot), page.hash[end]
 			continue
 		case slotLeaf:
-			if end.leaf.Key != at {
-				p.Other = &end.leaf
+			if leaf := page.below(end); leaf.Key != at {
+				p.Other = &leaf
 			}
 		}
 		return p, nil
 	}
 }
 
-// descend walks from the top of a page towards slot n, collecting siblings, and returns where the path ends in this
-// page: empty, a leaf, or the subtree of slot n.
-func (p *TreeProof) descend(page *treePage, n int) treeSlot {
-	slots := page[:]
-	for {
-		if s, ok := sole(slots); ok && s.kind != slotSubtree {
-			return *s
-		}
-		if len(slots) == 1 {
-			return slots[0]
-		}
-		half := len(slots) / 2
-		if n&half == 0 {
-			p.Siblings = append(p.Siblings, subtreeHash(slots[half:]))
-			slots = slots[:half]
+// descend walks from the top of a page towards a slot, collecting siblings, and returns the node where the path ends in
+// this page: an empty one, a leaf, or the slot itself with a subtree.
+func (p *TreeProof) descend(page *treePage, slot int) int {
+	n := 0
+	for half := pageSlots / 2; n < pageSlots-1 && page.kind[n] == slotSubtree; half /= 2 {
+		left, right := 2*n+1, 2*n+2
+		if slot&half == 0 {
+			p.Siblings, n = append(p.Siblings, page.hash[right]), left
 		} else {
-			p.Siblings = append(p.Siblings, subtreeHash(slots[:half]))
-			slots = slots[half:]
+			p.Siblings, n = append(p.Siblings, page.hash[left]), right
 		}
 	}
+	return n
 }
 
 // VerifyTree checks that the tree with this root holds value for key, or with a nil value that it holds nothing for
@@ -82,7 +76,8 @@ func VerifyTree(root Hash, key, value []byte, p TreeProof) error {
 	case value != nil && p.Other != nil:
 		return refuse(ErrProof, "the proof is one of absence; a value was to be proven")
 	case value != nil:
-		h = TreeLeaf{Key: at, Value: Sum(TagStateValue, value)}.hash()
+		leaf := TreeLeaf{Key: at, Value: Sum(TagStateValue, value)}
+		h = leaf.hash()
 	case p.Other != nil:
 		if p.Other.Key == at || !sharePrefix(p.Other.Key, at, len(p.Siblings)) {
 			return refuse(ErrProof, "the other leaf does not stand on the path of the key")
@@ -91,9 +86,9 @@ func VerifyTree(root Hash, key, value []byte, p TreeProof) error {
 	}
 	for depth := len(p.Siblings) - 1; depth >= 0; depth-- {
 		if bit(at, depth) == 0 {
-			h = treeNode(h, p.Siblings[depth])
+			h = treeNode(&h, &p.Siblings[depth])
 		} else {
-			h = treeNode(p.Siblings[depth], h)
+			h = treeNode(&p.Siblings[depth], &h)
 		}
 	}
 	if h != root {

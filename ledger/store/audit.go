@@ -15,10 +15,21 @@ type Entry struct{ Key, Value []byte }
 // Scan lists, in the order of keys, at most limit entries of the present state whose keys begin with prefix and come
 // after the given key; nil starts at the first. It is for listings; rules read single keys.
 func (p *Snapshot) Scan(prefix, after []byte, limit int) ([]Entry, error) {
-	return p.s.scan(p.snap, prefix, after, limit)
+	found, err := p.s.scan(p.snap, prefix, after, limit)
+	out := make([]Entry, len(found))
+	for i := range found {
+		out[i] = found[i].Entry
+	}
+	return out, err
 }
 
-func (s *Store) scan(r getter, prefix, past []byte, limit int) ([]Entry, error) {
+// sinceEntry is an Entry with the height that made it.
+type sinceEntry struct {
+	Entry
+	since quorum.Height
+}
+
+func (s *Store) scan(r getter, prefix, past []byte, limit int) ([]sinceEntry, error) {
 	stem := stateKey(prefix)
 	from := stem
 	if past != nil {
@@ -26,14 +37,23 @@ func (s *Store) scan(r getter, prefix, past []byte, limit int) ([]Entry, error) 
 			from = next
 		}
 	}
-	var out []Entry
+	var out []sinceEntry
+	var bad error
 	err := s.walk(r, from, after(stem), func(key, value []byte) bool {
 		if len(out) >= limit {
 			return false
 		}
-		out = append(out, Entry{Key: bytes.Clone(key[1:]), Value: append(make([]byte, 0, len(value)), value...)})
+		var e sinceEntry
+		if value, e.since, bad = splitVersion(value); bad != nil {
+			return false
+		}
+		e.Key, e.Value = bytes.Clone(key[1:]), append(make([]byte, 0, len(value)), value...)
+		out = append(out, e)
 		return true
 	})
+	if bad != nil {
+		err = s.corrupt(bad, "listing the state")
+	}
 	return out, err
 }
 
@@ -79,14 +99,41 @@ func (s *Store) Audit(ctx context.Context, progress func(quorum.Height)) error {
 // auditHistory reads every replaced value that is kept.
 func (s *Store) auditHistory() error {
 	var bad error
-	err := s.walk(nil, []byte{prefixReplaced}, []byte{prefixReplacedKeys}, func(_, value []byte) bool {
-		_, bad = decodeReplaced(value)
+	err := s.walk(nil, []byte{prefixReplaced}, []byte{prefixUndo + 1}, func(key, value []byte) bool {
+		if key[0] == prefixUndo {
+			bad = auditUndo(value)
+		} else {
+			_, bad = decodeStep(value)
+		}
 		return bad == nil
 	})
 	if err == nil && bad != nil {
 		return s.corrupt(bad, "reading what a block replaced")
 	}
 	return err
+}
+
+// auditUndo reads an undo record whole: its versions must be there and ascend.
+func auditUndo(b []byte) error {
+	u, err := parseUndo(b)
+	if err != nil {
+		return err
+	}
+	if _, err := unframe(u.steps); err != nil {
+		return err
+	}
+	var last replacedVersion
+	for i := range u.len() {
+		v, err := u.at(i)
+		if err != nil {
+			return err
+		}
+		if i > 0 && (v.kind < last.kind || v.kind == last.kind && bytes.Compare(v.name, last.name) <= 0) {
+			return errUndo
+		}
+		last = v
+	}
+	return nil
 }
 
 // audited is what the next block must continue: the hash of a block, the chain of receipts roots after it, and the epoch.

@@ -16,6 +16,9 @@ import (
 // node for minutes.
 const maxPrunedPerBlock = 16
 
+// maxBatchGuess bounds what is reserved for a block's batch before it is filled.
+const maxBatchGuess = 32 << 20
+
 // create writes block 0 in one synced batch: a crash leaves an empty database, which is created again.
 func (s *Store) create(genesis *ledger.Genesis) error {
 	header := genesis.Block()
@@ -37,6 +40,7 @@ func (s *Store) create(genesis *ledger.Genesis) error {
 	if err := c.apply(true); err != nil {
 		return err
 	}
+	s.records.committed(0, up.Writes)
 	s.tip.Store(&tip)
 	return nil
 }
@@ -60,7 +64,9 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 	if err := checkNext(&header, next); err != nil {
 		return crypto.Hash{}, err
 	}
-	c := &commit{s: s, batch: s.db.NewBatch(), header: header, payload: payload, up: up, next: next}
+	// Blocks are much alike: a batch that grew would have been copied several times.
+	batch := s.db.NewBatch(pebble.WithInitialSizeBytes(min(s.batchSize+s.batchSize/8, maxBatchGuess)))
+	c := &commit{s: s, batch: batch, header: header, payload: payload, up: up, next: next}
 	if cert != nil && cert.Finalizes() == up.Block {
 		c.cert = cert.Encode()
 	}
@@ -69,9 +75,11 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 	if err != nil {
 		return crypto.Hash{}, err
 	}
+	s.batchSize = c.batch.Len()
 	if err := c.apply(false); err != nil {
 		return crypto.Hash{}, err
 	}
+	s.records.committed(header.Height, up.Writes)
 	s.rise(&tip)
 	return tip.StateRoot, nil
 }
@@ -100,8 +108,9 @@ type commit struct {
 	up      *ledger.Update
 	next    *quorum.Set // of the epoch that begins after the block; mostly nil
 
-	replaced [][]byte // keys of prefixReplaced that this block writes
-	err      error
+	undo undoRecord
+	key  []byte // scratch
+	err  error
 }
 
 func (c *commit) close() {
@@ -139,9 +148,9 @@ func (c *commit) fill(old tipRecord) (tipRecord, error) {
 	tip.ReceiptsChain = ledger.ChainReceipts(old.ReceiptsChain, c.up.ReceiptsRoot)
 	c.block()
 	c.epoch()
+	tip.StateRoot = c.tree(old.StateRoot)
 	c.state()
-	tip.StateRoot = c.tree()
-	c.set(heightKey(prefixReplacedKeys, h), frame(c.replaced))
+	c.set(heightKey(prefixUndo, h), c.undo.encode())
 	roots := blockRoots{state: tip.StateRoot, receipts: tip.ReceiptsRoot, chain: tip.ReceiptsChain}
 	c.set(heightKey(prefixRoots, h), roots.encode())
 	tip.oldest = c.prune(tip.oldest)
@@ -180,53 +189,97 @@ func (c *commit) block() {
 
 // state writes the new values and keeps the ones they replace.
 func (c *commit) state() {
+	h := c.header.Height
 	for _, w := range c.up.Writes {
-		old, err := c.s.get(stateKey(w.Key))
+		old, err := c.s.record(w.Key)
 		if err != nil {
 			c.fail(err)
 			return
 		}
-		stem := replacedStateStem(w.Key)
+		key := append(append(c.key[:0], prefixState), w.Key...)
+		if c.key = key; w.Value != nil {
+			c.s.filter.add(w.Key)
+			c.setVersion(key, h, w.Value)
+		} else if old.value != nil {
+			c.remove(key)
+		}
 		switch {
-		case w.Value != nil:
-			c.keep(stem, encodeReplaced(old))
-			c.set(stateKey(w.Key), w.Value)
-		case old == nil:
-			c.keep(stem, encodeReplaced(nil))
+		case old.value == nil:
+		case w.Value == nil:
+			c.step(replacedStateStem(w.Key), step{since: old.since, key: w.Key, data: old.value})
+		case wantsStep(uint64(old.since), uint64(h)):
+			c.step(replacedStateStem(w.Key), step{since: old.since, data: old.value})
 		default:
-			c.keep(stem, encodeDeleted(w.Key, old))
-			c.remove(stateKey(w.Key))
+			c.undo.add(replacedState, w.Key, old.since, old.value)
 		}
 	}
 }
 
 // tree writes the changed pages, keeps the ones they replace, and returns the root.
-func (c *commit) tree() crypto.Hash {
+func (c *commit) tree(root crypto.Hash) crypto.Hash {
+	h := c.header.Height
 	writes := make([]crypto.TreeWrite, len(c.up.Writes))
 	for i, w := range c.up.Writes {
 		writes[i] = crypto.TreeWrite{Key: w.Key, Value: w.Value}
 	}
-	reader := &rememberingPages{pages: livePages{c.s, nil}, seen: make(map[crypto.PagePath][]byte)}
-	root, pages, err := crypto.UpdateTree(reader, writes)
+	root, pages, err := c.s.tree.Update(livePages{c.s, nil}, root, uint64(h), writes)
 	if err != nil {
 		c.fail(err)
 		return crypto.Hash{}
 	}
-	for _, p := range pages {
-		c.keep(replacedPageStem(p.Path), encodeReplaced(reader.seen[p.Path]))
+	for i := range pages {
+		p := &pages[i]
+		c.key = append(append(c.key[:0], prefixPage, byte(len(p.Path))), p.Path...)
 		if p.Data == nil {
-			c.remove(pageKey(p.Path))
+			c.remove(c.key)
 		} else {
-			c.set(pageKey(p.Path), p.Data)
+			c.setVersion(c.key, h, p.Data)
+		}
+		if !p.New {
+			c.keepPage(p)
 		}
 	}
 	return root
 }
 
-func (c *commit) keep(stem, old []byte) {
+// keepPage keeps what a changed page was.
+func (c *commit) keepPage(p *crypto.Page) {
+	var old []byte
+	var err error
+	was := quorum.Height(p.Was)
+	switch {
+	case p.Data == nil:
+		old, err = livePages{c.s, nil}.ReadPage(p.Path)
+	case wantsStep(p.Was, uint64(c.header.Height)):
+		old, err = crypto.UndoPage(p.Path, p.Data, p.Undo)
+	default:
+		c.undo.add(replacedPage, []byte(p.Path), was, p.Undo)
+		return
+	}
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.step(replacedPageStem(p.Path), step{since: was, data: old})
+}
+
+// setVersion is set of a versioned value, put together in the batch.
+func (c *commit) setVersion(key []byte, since quorum.Height, value []byte) {
+	if c.err != nil {
+		return
+	}
+	op := c.batch.SetDeferred(len(key), 8+len(value))
+	copy(op.Key, key)
+	binary.BigEndian.PutUint64(op.Value, uint64(since))
+	copy(op.Value[8:], value)
+	c.err = op.Finish()
+}
+
+// step keeps a replaced version in an entry of its own.
+func (c *commit) step(stem []byte, old step) {
 	key := atHeight(stem, c.header.Height)
-	c.set(key, old)
-	c.replaced = append(c.replaced, key)
+	c.set(key, old.encode())
+	c.undo.steps = append(c.undo.steps, key)
 }
 
 func (c *commit) fail(err error) {
@@ -244,7 +297,7 @@ func (c *commit) prune(oldest quorum.Height) quorum.Height {
 	target := quorum.Height(h - c.s.history)
 	for n := 0; oldest < target && n < maxPrunedPerBlock; n++ {
 		oldest++
-		list := heightKey(prefixReplacedKeys, oldest)
+		list := heightKey(prefixUndo, oldest)
 		raw, err := c.s.get(list)
 		if err == nil && raw != nil {
 			err = c.forget(raw)
@@ -258,8 +311,12 @@ func (c *commit) prune(oldest quorum.Height) quorum.Height {
 	return oldest
 }
 
-func (c *commit) forget(list []byte) error {
-	keys, err := unframe(list)
+func (c *commit) forget(raw []byte) error {
+	u, err := parseUndo(raw)
+	if err != nil {
+		return c.s.corrupt(err, "reading what a block replaced")
+	}
+	keys, err := unframe(u.steps)
 	if err != nil {
 		return c.s.corrupt(err, "reading what a block replaced")
 	}

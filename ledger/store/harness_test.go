@@ -39,7 +39,7 @@ func testGenesis(chain string) *ledger.Genesis {
 
 // small makes Pebble flush and compact often.
 func small(fs vfs.FS) Options {
-	return Options{FS: fs, MemTableBytes: 64 << 10, CacheBytes: 1 << 20, History: 8}
+	return Options{FS: fs, MemTableBytes: 64 << 10, CacheBytes: 1 << 20, TreeBytes: 64 << 10, RecordBytes: 8 << 10, FilterBytes: 64, History: 8}
 }
 
 func mustOpen(t testing.TB, fs vfs.FS, opts ...func(*Options)) *Store {

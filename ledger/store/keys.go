@@ -24,32 +24,32 @@ import (
 //	0x16       store          transaction id:32                           height:8, index:4
 //	0x17       store          event hash:32                               height:8, transaction index:4, event index:4
 //	0x18       store          epoch:8                                     validator set, header of the anchor, framed
-//	0x20       store          state key                                   state value, as it is now
-//	0x21       store          length:1, nibble path                       tree page, as it is now
-//	0x22       store          's', position:32, height:8                  state value before that height: see encodeReplaced
-//	0x22       store          'p', length:1, nibble path, height:8        tree page before that height: 0, or 1 and the page
-//	0x23       store          height:8                                    keys of 0x22 written by that height, framed
+//	0x20       store          state key                                   height:8 that made it, state value, as it is now
+//	0x21       store          length:1, nibble path                       height:8 that made it, tree page, as it is now
+//	0x22       store          's', position:32, height:8                  state value before that height: see step
+//	0x22       store          'p', length:1, nibble path, height:8        tree page before that height: see step
+//	0x23       store          height:8                                    what that block replaced: see undoRecord
 //	0x40–0x4f  node/journal   its own table
 //	0x60–0x6f  ledger/index   its own table
 //
-// The past of state and tree (0x22) is kept as what a block replaced, not as versions of everything: the present is then
-// one point read, and a read at height h takes the oldest replaced value above h, or the present one if there is none.
+// The past of state and tree is kept as what blocks replaced, not as versions of everything: the present is then one point
+// read. How a read at a height finds its way is told in history.go.
 const (
-	prefixMeta         = 0x00
-	prefixTip          = 0x01
-	prefixHeader       = 0x10
-	prefixPayload      = 0x11
-	prefixCertificate  = 0x12
-	prefixReceipts     = 0x13
-	prefixRoots        = 0x14
-	prefixBlockHash    = 0x15
-	prefixTransaction  = 0x16
-	prefixEvent        = 0x17
-	prefixEpoch        = 0x18
-	prefixState        = 0x20
-	prefixPage         = 0x21
-	prefixReplaced     = 0x22
-	prefixReplacedKeys = 0x23
+	prefixMeta        = 0x00
+	prefixTip         = 0x01
+	prefixHeader      = 0x10
+	prefixPayload     = 0x11
+	prefixCertificate = 0x12
+	prefixReceipts    = 0x13
+	prefixRoots       = 0x14
+	prefixBlockHash   = 0x15
+	prefixTransaction = 0x16
+	prefixEvent       = 0x17
+	prefixEpoch       = 0x18
+	prefixState       = 0x20
+	prefixPage        = 0x21
+	prefixReplaced    = 0x22
+	prefixUndo        = 0x23
 )
 
 // The keyspaces that others own in the same database: [first, last].

@@ -13,8 +13,11 @@ const KeepAll = math.MaxUint64
 
 const (
 	defaultHistory       = 1024
-	defaultCacheBytes    = 64 << 20
-	defaultMemTableBytes = 32 << 20
+	defaultCacheBytes    = 192 << 20
+	defaultTreeBytes     = 96 << 20
+	defaultRecordBytes   = 32 << 20
+	defaultFilterBytes   = 16 << 20
+	defaultMemTableBytes = 64 << 20
 )
 
 // Options adjust a store; the zero value is right for a node.
@@ -23,9 +26,16 @@ type Options struct {
 	FS vfs.FS
 	// History is how many heights below the tip stay provable; 0 means 1024, KeepAll all of them.
 	History uint64
-	// CacheBytes bounds the block cache; 0 means 64 MiB.
+	// CacheBytes bounds the block cache; 0 means 192 MiB.
 	CacheBytes int64
-	// MemTableBytes bounds one of the tables in memory, of which there are up to four; 0 means 32 MiB.
+	// TreeBytes bounds the pages of the state tree that are kept in memory between blocks; 0 means 96 MiB.
+	TreeBytes int
+	// RecordBytes bounds the values of the state that are kept in memory; 0 means 32 MiB.
+	RecordBytes int
+	// FilterBytes is the size of the filter that knows which keys of the state may exist; 0 means 16 MiB, which is good for
+	// some 15 million keys.
+	FilterBytes int
+	// MemTableBytes bounds one of the tables in memory, of which there are up to four; 0 means 64 MiB.
 	MemTableBytes uint64
 }
 
@@ -38,6 +48,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = defaultCacheBytes
+	}
+	if o.TreeBytes <= 0 {
+		o.TreeBytes = defaultTreeBytes
+	}
+	if o.RecordBytes <= 0 {
+		o.RecordBytes = defaultRecordBytes
+	}
+	if o.FilterBytes <= 0 {
+		o.FilterBytes = defaultFilterBytes
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = defaultMemTableBytes

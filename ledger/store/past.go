@@ -10,10 +10,11 @@ import (
 )
 
 // Past is the whole state as it was after a block, to be listed; [Snapshot.ViewAt] reads single keys of it. It holds in
-// memory what changed since then.
+// memory what of it was replaced since then.
 type Past struct {
 	p        *Snapshot
-	replaced map[crypto.Hash][]byte // by position: the value then; nil: it was absent
+	h        quorum.Height
+	replaced map[crypto.Hash][]byte // by position: what stood then and was replaced later
 	deleted  []Entry                // there then and not now, in the order of keys
 }
 
@@ -22,37 +23,70 @@ func (p *Snapshot) Past(h quorum.Height) (*Past, error) {
 	if err := p.kept(h); err != nil {
 		return nil, err
 	}
-	past := &Past{p: p, replaced: map[crypto.Hash][]byte{}}
-	gone := map[string]bool{}
-	stem := []byte{prefixReplaced, replacedState}
-	var bad error
-	err := p.s.walk(p.snap, stem, after(stem), func(key, value []byte) bool {
-		rest := key[len(stem):]
-		if len(rest) != crypto.HashSize+8 || quorum.Height(binary.BigEndian.Uint64(rest[crypto.HashSize:])) <= h {
-			return true
-		}
-		if k := deletedKey(value); k != nil {
-			gone[string(k)] = true
-		}
-		at := crypto.Hash(rest[:crypto.HashSize])
-		if _, older := past.replaced[at]; !older { // heights ascend: the first is the one that counts
-			past.replaced[at], bad = decodeReplaced(value)
-		}
-		return bad == nil
-	})
-	if bad != nil {
-		return nil, p.s.corrupt(bad, "reading what a block replaced")
-	}
+	past := &Past{p: p, h: h, replaced: map[crypto.Hash][]byte{}}
+	gone, err := past.steps()
 	if err != nil {
 		return nil, err
 	}
+	for at := h + 1; at <= p.tip.Height; at++ {
+		if err := past.undone(at); err != nil {
+			return nil, err
+		}
+	}
 	return past, past.find(gone)
+}
+
+// steps takes what stood at the height from the entries of their own, and returns every key that was deleted since.
+func (p *Past) steps() (map[string]bool, error) {
+	gone := map[string]bool{}
+	stem := []byte{prefixReplaced, replacedState}
+	var bad error
+	err := p.p.s.walk(p.p.snap, stem, after(stem), func(key, value []byte) bool {
+		rest := key[len(stem):]
+		if len(rest) != crypto.HashSize+8 || quorum.Height(binary.BigEndian.Uint64(rest[crypto.HashSize:])) <= p.h {
+			return true
+		}
+		var s step
+		if s, bad = decodeStep(value); bad != nil {
+			return false
+		}
+		if s.key != nil {
+			gone[string(s.key)] = true
+		}
+		if s.since <= p.h {
+			p.replaced[crypto.Hash(rest[:crypto.HashSize])] = append(make([]byte, 0, len(s.data)), s.data...)
+		}
+		return true
+	})
+	if bad != nil {
+		return nil, p.p.s.corrupt(bad, "reading what a block replaced")
+	}
+	return gone, err
+}
+
+// undone takes what stood at the height and was replaced by block h from its undo record.
+func (p *Past) undone(h quorum.Height) error {
+	raw, err := p.p.s.getFrom(p.p.snap, heightKey(prefixUndo, h))
+	if err != nil {
+		return err
+	}
+	u, err := parseUndo(raw)
+	for i := 0; err == nil && i < u.len(); i++ {
+		var v replacedVersion
+		if v, err = u.at(i); err == nil && v.kind == replacedState && v.since <= p.h {
+			p.replaced[crypto.TreeKey(v.name)] = v.data
+		}
+	}
+	if err != nil {
+		return p.p.s.corrupt(err, "reading what block %d replaced", h)
+	}
+	return nil
 }
 
 // find keeps those of the keys that were there then and are not there now.
 func (p *Past) find(gone map[string]bool) error {
 	for k := range gone {
-		now, err := p.p.s.getFrom(p.p.snap, stateKey([]byte(k)))
+		now, _, err := p.p.s.getVersion(p.p.snap, stateKey([]byte(k)))
 		if err != nil {
 			return err
 		}
@@ -67,18 +101,18 @@ func (p *Past) find(gone map[string]bool) error {
 // Scan is Snapshot.Scan of that state; it may return more than limit entries, but none only at the end.
 func (p *Past) Scan(prefix, past []byte, limit int) ([]Entry, error) {
 	for {
-		present, err := p.p.Scan(prefix, past, limit)
+		present, err := p.p.s.scan(p.p.snap, prefix, past, limit)
 		if err != nil {
 			return nil, err
 		}
 		end := len(present) < limit
 		var out []Entry
 		for _, e := range present {
-			if then, changed := p.replaced[crypto.TreeKey(e.Key)]; changed {
-				e.Value = then
+			if e.since > p.h {
+				e.Value = p.replaced[crypto.TreeKey(e.Key)]
 			}
 			if e.Value != nil {
-				out = append(out, e)
+				out = append(out, e.Entry)
 			}
 		}
 		for _, e := range p.deleted {

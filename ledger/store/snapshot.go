@@ -191,7 +191,8 @@ func (r *Restore) Put(entries []Entry) error {
 		if e.Value == nil {
 			writes[i].Value = []byte{}
 		}
-		err = errors.Join(err, batch.Set(stateKey(e.Key), e.Value, nil))
+		r.s.filter.add(e.Key)
+		err = errors.Join(err, batch.Set(stateKey(e.Key), versioned(nil, 0, e.Value), nil))
 	}
 	root, pages, treeErr := crypto.UpdateTree(livePages{r.s, nil}, writes)
 	if treeErr != nil {
@@ -203,7 +204,7 @@ func (r *Restore) Put(entries []Entry) error {
 			err = errors.Join(err, batch.Delete(pageKey(p.Path), nil))
 			continue
 		}
-		err = errors.Join(err, batch.Set(pageKey(p.Path), p.Data, nil))
+		err = errors.Join(err, batch.Set(pageKey(p.Path), versioned(nil, 0, p.Data), nil))
 	}
 	if err := r.apply(batch, err, false); err != nil {
 		return err
@@ -346,6 +347,7 @@ func (s *Store) reset(genesis *ledger.Genesis) error {
 		return err
 	}
 	s.base = 0
+	s.records.forget()
 	return s.create(genesis)
 }
 

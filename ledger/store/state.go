@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -18,21 +17,43 @@ type getter = *pebble.Snapshot
 func (s *Store) get(key []byte) ([]byte, error) { return s.getFrom(nil, key) }
 
 func (s *Store) getFrom(snap getter, key []byte) (out []byte, err error) {
+	_, err = s.use(snap, key, func(value []byte) { out = append(make([]byte, 0, len(value)), value...) })
+	return out, err
+}
+
+// use calls f with the value of key, which is valid during the call only; false if there is none.
+func (s *Store) use(snap getter, key []byte, f func(value []byte)) (found bool, err error) {
 	err = s.whileOpen(func() error {
 		value, closer, err := s.reader(snap).Get(key)
-		if errors.Is(err, pebble.ErrNotFound) {
+		if err == pebble.ErrNotFound { //nolint:errorlint // Pebble returns it bare, and it is the answer to most questions
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		out = append(make([]byte, 0, len(value)), value...)
+		found = true
+		f(value)
 		return closer.Close()
 	})
 	if err != nil {
-		return nil, s.readError(err, key)
+		return false, s.readError(err, key)
 	}
-	return out, nil
+	return found, nil
+}
+
+// getVersion returns a copy of a present value or page, and the height that made it; nil if there is none.
+func (s *Store) getVersion(snap getter, key []byte) (data []byte, since quorum.Height, err error) {
+	var bad error
+	_, err = s.use(snap, key, func(value []byte) {
+		var part []byte
+		if part, since, bad = splitVersion(value); bad == nil {
+			data = append(make([]byte, 0, len(part)), part...)
+		}
+	})
+	if err == nil && bad != nil {
+		err = s.corrupt(bad, "reading a key of keyspace %#02x", key[0])
+	}
+	return data, since, err
 }
 
 func (s *Store) reader(snap getter) pebble.Reader {
@@ -75,7 +96,14 @@ type liveView struct {
 }
 
 // Read implements ledger.View.
-func (v liveView) Read(key []byte) ([]byte, error) { return v.s.getFrom(v.r, stateKey(key)) }
+func (v liveView) Read(key []byte) ([]byte, error) {
+	if v.r == nil {
+		rec, err := v.s.record(key)
+		return rec.value, err
+	}
+	data, _, err := v.s.getVersion(v.r, stateKey(key))
+	return data, err
+}
 
 // View returns the state after the tip. Each read sees the tip of that moment; the goroutine that commits reads
 // consistently, others use [Store.Snapshot].
@@ -89,25 +117,14 @@ type livePages struct {
 
 // ReadPage implements crypto.PageReader.
 func (p livePages) ReadPage(path crypto.PagePath) ([]byte, error) {
-	return p.s.getFrom(p.r, pageKey(path))
-}
-
-// rememberingPages keeps the pages of an update, so that what they replace is not read twice.
-type rememberingPages struct {
-	pages crypto.PageReader
-	seen  map[crypto.PagePath][]byte
-}
-
-// ReadPage implements crypto.PageReader.
-func (p *rememberingPages) ReadPage(path crypto.PagePath) ([]byte, error) {
-	if data, ok := p.seen[path]; ok {
-		return data, nil
-	}
-	data, err := p.pages.ReadPage(path)
-	if err == nil {
-		p.seen[path] = data
-	}
+	data, _, err := p.ReadVersion(path)
 	return data, err
+}
+
+// ReadVersion implements crypto.VersionReader: the version is the height that made the page.
+func (p livePages) ReadVersion(path crypto.PagePath) ([]byte, uint64, error) {
+	data, since, err := p.s.getVersion(p.r, pageKey(path))
+	return data, uint64(since), err
 }
 
 // Snapshot is the ledger after one block, unmoved by later ones. It costs disk space while it is open.
@@ -177,34 +194,14 @@ type pastView struct {
 
 // Read implements ledger.View.
 func (v pastView) Read(key []byte) ([]byte, error) {
-	return v.p.before(replacedStateStem(key), stateKey(key), v.h)
+	return v.p.at(stateThing(key), v.h)
 }
 
 type pastPages pastView
 
 // ReadPage implements crypto.PageReader.
 func (v pastPages) ReadPage(path crypto.PagePath) ([]byte, error) {
-	return v.p.before(replacedPageStem(path), pageKey(path), v.h)
-}
-
-// before returns the value as it was after block h: the oldest one replaced above h, or else the present one.
-func (p *Snapshot) before(stem, present []byte, h quorum.Height) ([]byte, error) {
-	var raw []byte
-	err := p.s.walk(p.snap, atHeight(stem, h+1), after(stem), func(_, value []byte) bool {
-		raw = append(make([]byte, 0, len(value)), value...)
-		return false
-	})
-	if err != nil {
-		return nil, err
-	}
-	if raw == nil {
-		return p.s.getFrom(p.snap, present)
-	}
-	old, err := decodeReplaced(raw)
-	if err != nil {
-		return nil, p.s.corrupt(err, "reading what a block replaced")
-	}
-	return old, nil
+	return v.p.at(pageThing(path), v.h)
 }
 
 // after returns the first key that does not begin with stem, which holds no byte string of 0xff only.

@@ -45,6 +45,12 @@ type Store struct {
 
 	base quorum.Height // set while opening
 
+	tree      *crypto.Tree  // used by Commit only
+	records   *recordCache  // of the present state
+	filter    *keyFilter    // of the present state
+	filled    chan struct{} // closed when nobody fills the filter any more
+	batchSize int           // bytes of the last block's batch; used by Commit only
+
 	tip atomic.Pointer[tipRecord] // written by Commit only
 
 	// gate is held for reading by everything that uses db, and for writing by Close: Pebble panics when it is used
@@ -53,6 +59,7 @@ type Store struct {
 
 	mu      sync.Mutex    // of what follows
 	changed chan struct{} // closed and replaced whenever the tip rises
+	closing chan struct{} // closed when closed becomes true
 	closed  bool
 }
 
@@ -65,11 +72,18 @@ func Open(dir string, genesis *ledger.Genesis, opts Options) (*Store, error) {
 	s := &Store{
 		dir: opts.FS.PathJoin(dir, folder), history: opts.History,
 		reporter: newReporter(), changed: make(chan struct{}),
+		tree: crypto.NewTree(opts.TreeBytes), records: newRecordCache(opts.RecordBytes), filter: newKeyFilter(opts.FilterBytes),
+		closing: make(chan struct{}), filled: make(chan struct{}),
 	}
 	if err := s.open(opts); err != nil {
 		return nil, err
 	}
-	if err := s.load(genesis); err != nil {
+	err := s.load(genesis)
+	if err == nil {
+		err = s.fillFilter()
+	}
+	if err != nil {
+		close(s.filled)
 		_ = s.Close() // the error of loading is the one to tell
 		return nil, err
 	}
@@ -264,7 +278,9 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	close(s.changed)
+	close(s.closing)
 	s.mu.Unlock()
+	<-s.filled
 
 	var errs []error
 	if s.reporter.failure() == nil {

@@ -76,7 +76,7 @@ func TestHistoryIsKeptAndForgotten(t *testing.T) {
 		t.Fatalf("oldest %d, want 62", got)
 	}
 	n := 0
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixReplaced}, UpperBound: []byte{prefixReplacedKeys}})
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixReplaced}, UpperBound: []byte{prefixUndo + 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -549,8 +549,11 @@ func TestGoldenKeysAndRecords(t *testing.T) {
 		{fmt.Sprintf("%x", atHeight(replacedPageStem("3a"), 1)), "22700233610000000000000001"},
 		{fmt.Sprintf("%x", frame([][]byte{{1}, nil})), "00000002" + "0000000101" + "00000000"},
 		{fmt.Sprintf("%x", encodeLocation(Location{1, 2, 3}, true)), "00000000000000010000000200000003"},
-		{fmt.Sprintf("%x", encodeReplaced(nil)), "00"},
-		{fmt.Sprintf("%x", encodeReplaced([]byte{})), "01"},
+		{fmt.Sprintf("%x", versioned(nil, 258, []byte{7})), "000000000000010207"},
+		{fmt.Sprintf("%x", step{since: 258, data: []byte{7}}.encode()), "01" + "0000000000000102" + "07"},
+		{fmt.Sprintf("%x", step{since: 258, key: []byte("k"), data: []byte{7}}.encode()), "02" + "0000000000000102" + "00000001" + "6b" + "07"},
+		{fmt.Sprintf("%x", someUndo().encode()), "0000000a" + "00000001" + "000000026b31" + "00000002" + "00000000" + "0000000f" +
+			"70" + "00000001" + "61" + "0000000000000102" + "07" + "73" + "00000001" + "6b" + "0000000000000003" + ""},
 		{fmt.Sprintf("%x", blockRoots{crypto.Hash{1}, crypto.Hash{2}, crypto.Hash{3}}.encode()), fmt.Sprintf("01%062d02%062d03%062d", 0, 0, 0)},
 		{fmt.Sprint(len(tipRecord{}.encode())), "144"},
 	} {
@@ -558,6 +561,39 @@ func TestGoldenKeysAndRecords(t *testing.T) {
 			t.Errorf("got %s, want %s", c.got, c.want)
 		}
 	}
+}
+
+func someUndo() *undoRecord {
+	u := &undoRecord{steps: [][]byte{[]byte("k1")}}
+	u.add(replacedPage, []byte("a"), 258, []byte{7})
+	u.add(replacedState, []byte("k"), 3, nil)
+	return u
+}
+
+func FuzzUndoRecord(f *testing.F) {
+	f.Add(someUndo().encode())
+	f.Add((&undoRecord{}).encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if auditUndo(b) != nil {
+			return
+		}
+		u, _ := parseUndo(b)
+		steps, _ := unframe(u.steps)
+		again := undoRecord{steps: steps}
+		for i := range u.len() {
+			v, err := u.at(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.add(v.kind, v.name, v.since, v.data)
+			if got, ok, err := u.find(v.kind, v.name); err != nil || !ok || got.since != v.since || !bytes.Equal(got.data, v.data) {
+				t.Fatalf("version %d of %x is not found", i, b)
+			}
+		}
+		if u.len() > 0 && u.offset(0) == 0 && !bytes.Equal(again.encode(), b) {
+			t.Fatalf("%x is read, and written as %x", b, again.encode())
+		}
+	})
 }
 
 func FuzzUnframe(f *testing.F) {
@@ -575,7 +611,8 @@ func FuzzUnframe(f *testing.F) {
 func FuzzDecodeRecords(f *testing.F) {
 	f.Add(tipRecord{Tip: Tip{Height: 3}}.encode())
 	f.Add(encodeLocation(Location{1, 2, 3}, true))
-	f.Add(encodeReplaced([]byte{9}))
+	f.Add(step{since: 1, data: []byte{9}}.encode())
+	f.Add(step{since: 1, key: []byte("key"), data: []byte{9}}.encode())
 	f.Add(blockRoots{chain: crypto.Hash{1}}.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if tip, err := decodeTip(b); err == nil && !bytes.Equal(tip.encode(), b) {
@@ -589,7 +626,7 @@ func FuzzDecodeRecords(f *testing.F) {
 				t.Fatal("location")
 			}
 		}
-		if old, err := decodeReplaced(b); err == nil && !bytes.Equal(encodeReplaced(old), b) && !bytes.Equal(encodeDeleted(deletedKey(b), old), b) {
+		if old, err := decodeStep(b); err == nil && !bytes.Equal(old.encode(), b) {
 			t.Fatal("replaced value")
 		}
 	})

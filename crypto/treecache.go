@@ -1,0 +1,97 @@
+package crypto
+
+import "container/list"
+
+// VersionReader is a PageReader that also tells the version of each page, which is what a [Tree] was told when it made it.
+type VersionReader interface {
+	ReadVersion(PagePath) (data []byte, version uint64, err error)
+}
+
+// Tree updates one tree again and again. It keeps pages as they are in memory, checked and with the hashes of their nodes,
+// so that an update neither reads nor hashes again what the last one left.
+//
+//  1. What it keeps is what its last update returned. Who does not store that must say so with Forget.
+//  2. An update names the root that it starts from; pages of another tree are forgotten, never used.
+//  3. Between updates it keeps at most the bytes it was told; during one, also the pages that the update touches.
+//
+// It is for one goroutine.
+type Tree struct {
+	cache pageCache
+}
+
+// pageBytes is what a page in memory takes, its entry in the cache included.
+const pageBytes = 2400
+
+// NewTree returns a tree that keeps pages of at most maxBytes, or none.
+func NewTree(maxBytes int) *Tree {
+	return &Tree{cache: pageCache{limit: max(0, maxBytes/pageBytes), pages: map[PagePath]*list.Element{}}}
+}
+
+// Update is [UpdateTree] on the tree with this root that r reads. The pages that change become version.
+func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeWrite) (Hash, []Page, error) {
+	if p := t.cache.get(""); p == nil || p.top() != root {
+		t.Forget()
+	}
+	u := treeUpdate{reader: r, cache: &t.cache, version: version}
+	next, pages, err := u.run(treeOps(writes))
+	if err != nil {
+		t.Forget() // some pages are changed, some are not
+		return Hash{}, nil, err
+	}
+	t.cache.shrink()
+	return next, pages, nil
+}
+
+// Forget drops all pages, so that the next update reads them.
+func (t *Tree) Forget() {
+	clear(t.cache.pages)
+	t.cache.order.Init()
+}
+
+// pageCache keeps pages, the least recently used of which go first. A nil one keeps nothing.
+type pageCache struct {
+	limit int // pages
+	pages map[PagePath]*list.Element
+	order list.List // of *cachedPage, most recent first
+}
+
+type cachedPage struct {
+	path PagePath
+	page *treePage
+}
+
+func (c *pageCache) get(path PagePath) *treePage {
+	if c == nil {
+		return nil
+	}
+	e := c.pages[path]
+	if e == nil {
+		return nil
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*cachedPage).page
+}
+
+func (c *pageCache) put(path PagePath, p *treePage) {
+	if c != nil {
+		c.drop(path)
+		c.pages[path] = c.order.PushFront(&cachedPage{path, p})
+	}
+}
+
+func (c *pageCache) drop(path PagePath) {
+	if c == nil {
+		return
+	}
+	if e := c.pages[path]; e != nil {
+		c.order.Remove(e)
+		delete(c.pages, path)
+	}
+}
+
+// shrink forgets what is over the limit.
+func (c *pageCache) shrink() {
+	for len(c.pages) > c.limit {
+		c.drop(c.order.Back().Value.(*cachedPage).path)
+	}
+}

@@ -1,0 +1,86 @@
+// Command bench measures what the ledger costs without network and consensus, and prints one table with the facts of the
+// machine that it ran on.
+//
+//	execution     bulk events per second through ledger.Apply, state tree and one synced batch per block, on one core
+//	the ledger    of a million events on disk: how long it takes to build, bytes per event
+//	questions     of that ledger: history of an item, traces over graphs of 10,000 nodes, the scope of a recall
+//	certificates  what the benchmarks of ledger/provenance say, where they are
+//
+// What it does not do: it checks no signatures, and judges nothing. The goods are of the shape of a bulk upload (goods.go)
+// and a function of the seed; work that the ledger refused or marked ends the run, because refused work is fast work.
+//
+// Who calls it: make bench-ledger. Blocks of the large ledger are made by one goroutine and executed by another.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	seed := flags.Uint64("seed", 1, "of the goods")
+	events := flags.Int("events", 1_000_000, "of the large ledger; 0: leave it out")
+	runs := flags.Int("runs", timedRuns, "of each execution row")
+	at := flags.String("dir", "", "folder for the ledgers, which are removed at the end; empty: a temporary one")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(*at, "bench")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	rows, err := executionRows(dir, *seed, *runs)
+	if err != nil {
+		return err
+	}
+	if *events > 0 {
+		more, err := largeRows(ctx, filepath.Join(dir, "large"), *seed, *events, *runs)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, more...)
+	}
+	rows = append(rows, certificateRows(ctx)...)
+	printRows(os.Stdout, machineFacts(dir), rows)
+	return nil
+}
+
+func largeRows(ctx context.Context, dir string, seed uint64, events, runs int) ([]row, error) {
+	l := &large{}
+	rows, err := l.build(dir, seed, events, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := l.again(dir)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, opened)
+	asked, err := l.questions(ctx, 4*runs)
+	if err != nil {
+		return nil, err
+	}
+	cores := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(cores)
+	executed, err := l.more(runs)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(rows, asked...), executed), l.s.Close()
+}
