@@ -89,7 +89,7 @@ const (
 	Agreed    Outcome = 7  // shipper, of an overage or of what arrived instead: it was shipped too, in place of what is short
 	Declined  Outcome = 8  // shipper, of an overage, of what arrived instead or of missing data: it was not
 	Supplied  Outcome = 9  // shipper, of missing data
-	Withdrawn Outcome = 10 // receiver: goods are under way again, as before the dispute
+	Withdrawn Outcome = 10 // receiver: goods are under way again, as before the dispute; rejected ones it has parted with count as accepted
 )
 
 var outcomeNames = [...]string{
