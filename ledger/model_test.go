@@ -122,10 +122,10 @@ func (p *paperLedger) apart(lot string) map[int]int64 {
 // takeHeld takes what is set apart first.
 func (p *paperLedger) takeHeld(lot string, org int, kilos int64) {
 	part := min(p.apart(lot)[org], kilos)
-	p.apart(lot)[org] -= part
-	if kilos > part || part == 0 {
+	if kilos > part || p.apart(lot)[org] == 0 {
 		p.take(lot, org, kilos-part)
 	}
+	p.apart(lot)[org] -= part
 }
 
 // open empties a box into the hands of its outermost holder.
