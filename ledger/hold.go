@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"waybill/crypto"
 	"waybill/epcis/gs1"
@@ -47,13 +46,6 @@ func widen(out []HoldOf, id string) []HoldOf {
 	class := parsed.Class()
 	if class.IsZero() || class.Canonical() == id {
 		return out
-	}
-	// A lot of a variant is a lot of the product too, and one of the variant: /01/…/22/2A/10/L.
-	if rest, ok := strings.CutPrefix(id[len(class.Canonical()):], "/22/"); ok {
-		if variant, lot, ok := strings.Cut(rest, "/10/"); ok {
-			out = addHold(out, HoldOf{ID: class.Canonical() + "/10/" + lot})
-			out = addHold(out, HoldOf{ID: class.Canonical() + "/22/" + variant, Class: true})
-		}
 	}
 	return addHold(out, HoldOf{ID: class.Canonical(), Class: true})
 }

@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"cmp"
+	"fmt"
+
 	"waybill/crypto"
 	"waybill/epcis/gs1"
 )
@@ -18,9 +21,23 @@ func lotOf(id, number string) string {
 	if !ok {
 		return number
 	}
-	lot, err := gs1.Parse("(01)" + gtin + "(10)" + number)
+	return cmp.Or(lotID(gtin, number), number)
+}
+
+// lotID is the canonical identifier of a lot of a product, "" if the number is none that GS1 allows. Slashes, brackets and
+// percent signs are part of some numbers, so everything that could mean something in a URI is escaped.
+func lotID(gtin, number string) string {
+	link := []byte("https://id.gs1.org/01/" + gtin + "/10/")
+	for _, c := range []byte(number) {
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+			link = append(link, c)
+		} else {
+			link = fmt.Appendf(link, "%%%02X", c)
+		}
+	}
+	lot, err := gs1.Parse(string(link))
 	if err != nil {
-		return number
+		return ""
 	}
 	return lot.Canonical()
 }

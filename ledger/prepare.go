@@ -291,7 +291,7 @@ func (c *capturedEvent) thing(id, at string) (thing, bool) {
 	c.checkLength(t.id, at)
 	if lot := parsed.Lot(); lot != "" && parsed.IsInstance() {
 		if gtin, ok := parsed.GTIN(); ok {
-			t.lot = canonical("https://id.gs1.org/01/" + gtin + "/10/" + lot)
+			t.lot = lotID(gtin, lot)
 		}
 	}
 	return t, parsed.IsClass()
