@@ -14,7 +14,8 @@ type AccountInfo struct {
 	Balance      uint64            `json:"balance"`
 	Bonded       uint64            `json:"bonded"`
 	Unbonding    []ReleaseInfo     `json:"unbonding,omitempty"`
-	Keys         []KeyInfo         `json:"keys,omitempty"` // added or revoked; the key of the address is active unless it is here
+	Keys         []KeyInfo         `json:"keys,omitempty"`      // added or revoked; the key of the address is active unless it is here
+	Threshold    int               `json:"threshold,omitempty"` // how many active keys must sign; left out: one
 	Organisation *OrganisationInfo `json:"organisation,omitempty"`
 }
 
@@ -121,6 +122,9 @@ func (s *Server) getAccount(r *request) (*reply, error) {
 	out := AccountInfo{Address: address, Height: height, Exists: account != nil}
 	if account != nil {
 		out.Balance, out.Bonded = account.Balance, account.Bonded
+		if account.Needed() > 1 {
+			out.Threshold = account.Needed()
+		}
 		for _, u := range account.Unbonding {
 			out.Unbonding = append(out.Unbonding, ReleaseInfo{Validator: u.Validator, Epoch: u.Epoch, Amount: u.Amount})
 		}

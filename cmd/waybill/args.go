@@ -79,6 +79,10 @@ func (a *arranger) takeCommand(word string) {
 			return
 		}
 	}
+	if a.current != nil && a.current.Action != nil && a.current.ArgsUsage != "" { // as in "waybill tx ID" beside "waybill tx sign"
+		a.commands, a.arguments = nil, append(a.arguments, word)
+		return
+	}
 	names := make([]string, 0, len(a.commands))
 	for _, c := range a.commands {
 		if !c.Hidden {

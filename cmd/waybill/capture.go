@@ -51,6 +51,9 @@ func (sh *shell) capture(c *cli.Context) error {
 	if err := checkWait(c); err != nil {
 		return err
 	}
+	if c.String("draft") != "" && c.NArg() > 1 {
+		return usage("--draft takes one document; make a draft of each")
+	}
 	// All files are read before anything is sent: a fault in the third does not leave two recorded.
 	list, docs := make([]captured, 0, c.NArg()), make([]*epcis.Document, 0, c.NArg())
 	for _, path := range c.Args().Slice() {
@@ -72,6 +75,9 @@ func (sh *shell) capture(c *cli.Context) error {
 		})
 	}
 	err = sh.captureAll(c, list, docs, mode)
+	if c.String("draft") != "" {
+		return err // what was drafted is printed
+	}
 	sent := 0
 	for sent < len(list) && len(list[sent].IDs) > 0 {
 		sent++
@@ -146,12 +152,18 @@ func (sh *shell) captureAll(c *cli.Context, list []captured, docs []*epcis.Docum
 }
 
 func (sh *shell) captureOne(ctx context.Context, c *cli.Context, client *api.Client, w *wallet.Wallet, one *captured, doc *epcis.Document, mode ledger.CaptureMode) error {
-	at, err := client.ChainPoint(ctx)
+	builder, err := sh.builder(ctx, c, client, w)
 	if err != nil {
 		return err
 	}
-	signer := wallet.NewSigner(w)
-	raws, err := signer.SignCapture(ctx, doc.Events, mode, at)
+	if c.String("draft") != "" {
+		bodies, err := builder.Capture(doc.Events, mode)
+		if err != nil {
+			return err
+		}
+		return sh.saveDraft(c, builder, w, bodies)
+	}
+	raws, err := wallet.NewSigner(w).As(builder.Author).SignCapture(ctx, doc.Events, mode, builder.At)
 	if err != nil {
 		return err
 	}

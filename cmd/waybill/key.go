@@ -28,6 +28,11 @@ func (sh *shell) keyCommand() *cli.Command {
 					return &ledger.RevokeKey{Key: k, FromHeight: h}
 				}),
 			},
+			{
+				Name: "threshold", ArgsUsage: "COUNT", Usage: "say how many keys of your account must sign, from the next block on",
+				Description: "  waybill key threshold 2 --wallet farm",
+				Flags:       signFlags(), Action: sh.keyThreshold,
+			},
 		},
 	}
 }

@@ -140,6 +140,9 @@ func (sh *shell) finish(c *cli.Command) {
 		sh.finish(sub)
 	}
 	c.CustomHelpTemplate = groupHelp
+	if c.Action != nil {
+		return // it does something without a verb, too
+	}
 	c.Action = func(cc *cli.Context) error {
 		return usage("%s needs one of its commands: %s. For example: %s --help", cc.Command.HelpName, enumerate(names), cc.Command.HelpName+" "+names[0])
 	}

@@ -43,11 +43,16 @@ func readFlags(more ...cli.Flag) []cli.Flag {
 
 // signFlags are those of commands that sign and send a transaction.
 func signFlags(more ...cli.Flag) []cli.Flag {
+	more = append(more, walletFlag(), walletsFlag(), passwordFlags()[0], passwordFlags()[1])
+	more = append(more, &cli.Uint64Flag{Name: "tip", Usage: "`AMOUNT` on top of the fee"})
+	return sendFlags(append(more, sharedFlags()...)...)
+}
+
+// sendFlags are those of commands that send a transaction.
+func sendFlags(more ...cli.Flag) []cli.Flag {
 	more = append(more,
-		walletFlag(), walletsFlag(), passwordFlags()[0], passwordFlags()[1],
 		&cli.StringFlag{Name: "wait", Value: waitFinal, Usage: "`WHAT` to wait for: none (only sent), accepted (a node holds it), final (in a block, with its receipt)"},
 		&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "how long to wait, for example 30s"},
-		&cli.Uint64Flag{Name: "tip", Usage: "`AMOUNT` on top of the fee"},
 	)
 	return append(more, nodeFlag(), outputFlag())
 }

@@ -21,8 +21,8 @@ const (
 	waitFinal    = "final"
 )
 
-// act signs one payload with the wallet, and with keys that must sign too, and sends it. done says in one sentence what was
-// achieved, for a person.
+// act signs one payload with the wallet, and with keys that must sign too, and sends it, or, with --draft, writes it to a
+// file. done says in one sentence what was achieved, for a person.
 func (sh *shell) act(c *cli.Context, payload ledger.Payload, done string, too ...crypto.PrivateKey) error {
 	if err := checkWait(c); err != nil {
 		return err
@@ -37,7 +37,18 @@ func (sh *shell) act(c *cli.Context, payload ledger.Payload, done string, too ..
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	tx, err := signPayload(ctx, client, w, payload, c.Uint64("tip"), too...)
+	builder, err := sh.builder(ctx, c, client, w)
+	if err != nil {
+		return err
+	}
+	body, err := buildPayload(builder, payload)
+	if err != nil {
+		return err
+	}
+	if c.String("draft") != "" {
+		return sh.saveDraft(c, builder, w, []ledger.Body{body}, too...)
+	}
+	tx, err := w.Sign(body, too...)
 	if err != nil {
 		return err
 	}
@@ -76,21 +87,13 @@ func newClient(c *cli.Context) (*api.Client, error) {
 	return client, nil
 }
 
-// signPayload asks the node where the chain is and signs.
-func signPayload(ctx context.Context, client *api.Client, w *wallet.Wallet, payload ledger.Payload, tip uint64, too ...crypto.PrivateKey) (*ledger.Transaction, error) {
-	at, err := client.ChainPoint(ctx)
-	if err != nil {
-		return nil, err
-	}
-	builder := wallet.Builder{Author: w.Address(), At: at, Tip: tip}
-	body, err := builder.Build(payload)
+// buildPayload makes the body of a transaction.
+func buildPayload(b *wallet.Builder, payload ledger.Payload) (ledger.Body, error) {
+	body, err := b.Build(payload)
 	if errors.Is(err, ledger.ErrPayload) {
-		return nil, fail(exitUsage, "%w; nothing was sent", err)
+		return body, fail(exitUsage, "%w; nothing was sent", err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return w.Sign(body, too...)
+	return body, err
 }
 
 // deliver sends a transaction and waits as --wait says.

@@ -16,6 +16,7 @@ import (
 	"waybill/consensus/quorum"
 	"waybill/ledger"
 	"waybill/testnet/local"
+	"waybill/wallet"
 )
 
 // TestNothingIsLeft starts a network in the foreground and ends its process: in order, by `testnet down`, and by SIGKILL.
@@ -138,7 +139,15 @@ func TestHarness(t *testing.T) {
 	defer client.Close()
 	pay := func() quorum.Height {
 		t.Helper()
-		tx, err := signPayload(ctx, client, faucet, &ledger.Transfer{To: faucet.Address(), Amount: 1}, 0)
+		at, err := client.ChainPoint(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := buildPayload(&wallet.Builder{Author: faucet.Address(), At: at}, &ledger.Transfer{To: faucet.Address(), Amount: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tx, err := faucet.Sign(body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,9 +9,9 @@ import (
 
 func (sh *shell) txCommand() *cli.Command {
 	return &cli.Command{
-		Name: "tx", ArgsUsage: "ID", Usage: "what became of a transaction",
-		Description: "  waybill tx 5f0c…\n  waybill tx 5f0c… --output json",
-		Flags:       readFlags(), Action: sh.tx,
+		Name: "tx", ArgsUsage: "ID", Usage: "what became of a transaction; files of transactions that several people sign",
+		Description: "  waybill tx 5f0c…\n  waybill tx 5f0c… --output json\n  waybill send farm 10 --draft pay.json    (then sign, combine and send it with the commands below)",
+		Flags:       readFlags(), Action: sh.tx, Subcommands: sh.draftCommands(),
 	}
 }
 
