@@ -18,13 +18,25 @@ const (
 	BookAndClaim       ChainModel = 5 // the claim is traded without the goods
 )
 
+// String returns the text.
+func (m ChainModel) String() string {
+	names := [...]string{"none", "identity_preserved", "segregated", "controlled_blending", "mass_balance", "book_and_claim"}
+	if int(m) < len(names) {
+		return names[m]
+	}
+	return "unknown"
+}
+
+// MarshalText returns the text of String.
+func (m ChainModel) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
 // Attest is an organisation's certificate about another: that goods of it may carry a claim. Events name it in their
 // certificationInfo (EPCIS 2.0, section 7.4.1).
 type Attest struct {
 	_        struct{} `cbor:",toarray"`
 	ID       string   // URI of the certificate
 	Subject  crypto.Address
-	Scope    string // class or location that it is about; "": all of the subject's
+	Scope    string // class, lot or location that it is about; "": all of the subject's
 	Claim    string // for example "organic"
 	Model    ChainModel
 	Standard string // for people, for example "EU 2018/848"
@@ -33,7 +45,8 @@ type Attest struct {
 	Document crypto.Hash
 }
 
-// RevokeAttestation ends a certificate at once; by its issuer.
+// RevokeAttestation ends a certificate at once; by its issuer or a regulator. Events recorded later cannot name it, whenever
+// they happened; what events recorded before said stays.
 type RevokeAttestation struct {
 	_      struct{} `cbor:",toarray"`
 	ID     string
@@ -73,6 +86,8 @@ type Attestation struct {
 	Document  crypto.Hash
 	Height    quorum.Height
 	RevokedMs int64 // time of the block that revoked it; 0: it was not
+	RevokedBy crypto.Address
+	Reason    string // of the revocation
 }
 
 // AnchorRecord is a document's hash in the state: who anchored it first, and when.
@@ -131,19 +146,3 @@ func ReadAnchor(v View, document crypto.Hash) (*AnchorRecord, error) {
 func ReadYield(v View, a crypto.Address, class string) (*YieldRecord, error) {
 	return read[YieldRecord](v, YieldKey(a, canonical(class)))
 }
-
-func (p *Attest) check() error { return nil }
-
-func (p *RevokeAttestation) check() error { return nil }
-
-func (p *Anchor) check() error { return nil }
-
-func (p *DeclareYield) check() error { return nil }
-
-func (p *Attest) effects(t *txRun) *Finding { return refuse(CodeInternal, "") }
-
-func (p *RevokeAttestation) effects(t *txRun) *Finding { return refuse(CodeInternal, "") }
-
-func (p *Anchor) effects(t *txRun) *Finding { return refuse(CodeInternal, "") }
-
-func (p *DeclareYield) effects(t *txRun) *Finding { return refuse(CodeInternal, "") }

@@ -21,7 +21,8 @@ func (e *eventRun) commission(g *goods) *Finding {
 			return f
 		}
 	}
-	return nil
+	e.checkPlot()
+	return e.claim(g, nil)
 }
 
 // mayName is R2 for a thing that the author brings into being; unverified is true where nobody can show whose it is.

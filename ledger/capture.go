@@ -62,6 +62,7 @@ type eventRun struct {
 	names  map[string]int  // what the event names, by the order in which it names it; see touchAll
 	named  map[string]bool // items the event names in its EPC list or as parent, made when first asked for
 	shipTo crypto.Address  // of a shipping event, once its destinations are read: who is to receive
+	certs  []certificate   // that the event names, and under which its goods may carry claims
 }
 
 // maxFlags bounds the flags of one event; what comes after is recorded and not marked.
@@ -164,6 +165,13 @@ func (e *eventRun) effect() *Finding {
 			return f
 		}
 	}
+	if len(ev.CertificationInfo) > 0 {
+		certs, f := e.certificates()
+		if f != nil {
+			return f
+		}
+		e.certs = certs
+	}
 	switch ev.Type {
 	case epcis.ObjectEvent:
 		switch ev.Action {
@@ -172,7 +180,7 @@ func (e *eventRun) effect() *Finding {
 				return f
 			}
 		case epcis.ActionDelete:
-			return e.destroy(&e.e.goods)
+			return e.moveClaims(&e.e.goods, func() *Finding { return e.destroy(&e.e.goods) })
 		}
 		return e.custody(&e.e.goods)
 	case epcis.AggregationEvent:
@@ -193,6 +201,13 @@ func (e *eventRun) effect() *Finding {
 
 // custody does what the business step says to the goods; if it says nothing, they are only seen.
 func (e *eventRun) custody(g *goods) *Finding {
+	if e.e.act == actNone {
+		return e.observe(g)
+	}
+	return e.moveClaims(g, func() *Finding { return e.handle(g) })
+}
+
+func (e *eventRun) handle(g *goods) *Finding {
 	switch e.e.act {
 	case actShip:
 		return e.ship(g)

@@ -101,6 +101,7 @@ const (
 	// R11: genealogy.
 	CodeGenealogyCycle Code = 1101
 	CodeGenealogyDepth Code = 1102
+	CodeYield          Code = 1103
 
 	// R12: recalls.
 	CodeUnderNotice   Code = 1201
@@ -130,6 +131,20 @@ const (
 	CodeUndoneBefore  Code = 1510
 	CodeNoReason      Code = 1511
 	CodeNoCorrective  Code = 1512
+
+	// R16: certificates and claims; plots of land.
+	CodeNoCertificate Code = 1601
+	CodeNotInForce    Code = 1602
+	CodeRevoked       Code = 1603
+	CodeOtherSubject  Code = 1604
+	CodeOutOfScope    Code = 1605
+	CodeClaimMixed    Code = 1606
+	CodeClaimShort    Code = 1607
+	CodeTooManyClaims Code = 1608
+	CodeBookAndClaim  Code = 1609
+	CodeClaimSources  Code = 1610
+	CodePlotNoPolygon Code = 1611
+	CodePlotUnclear   Code = 1612
 
 	// Identity, master data and money have no numbered rule.
 	CodeNameTaken       Code = 2001
@@ -218,6 +233,15 @@ const (
 	CodeNotYourOutcome  Code = 2514
 	CodeAgreedMissing   Code = 2515
 	CodeGoodsMoved      Code = 2516 // a flag
+
+	// Certificates, documents and yields.
+	CodeSelfAttested     Code = 2601
+	CodeAttestationTaken Code = 2602
+	CodeNoAttestation    Code = 2603
+	CodeNotIssuer        Code = 2604
+	CodeAlreadyRevoked   Code = 2605
+	CodeAnchored         Code = 2606
+	CodeNoYield          Code = 2607
 )
 
 // codeInfo is the name of a code and its sentences; {0}, {1}… stand for the finding's arguments.
@@ -312,6 +336,21 @@ var codes = map[Code]codeInfo{
 	CodeGenealogyCycle: {"genealogy-cycle", "{0} would be made of itself", "Give the output a new lot number"},
 	CodeGenealogyDepth: {"genealogy-depth", "{0} was used before and its ancestry is too wide to rule out a cycle", "Give the output a new lot number"},
 
+	CodeYield: {"yield", "{0} made {1} of {2} out of {3}, more than the yield of {4} millionths allows", "Check the quantities, record the inputs first, or declare the yield of the product"},
+
+	CodeNoCertificate: {"no-certificate", "{0} is no certificate on this network", "Have its issuer attest it first, or leave it out"},
+	CodeNotInForce:    {"not-in-force", "certificate {0} is in force from {1t} until {2t}, and the event is of {3t}", "Name a certificate that was in force, or correct the event time"},
+	CodeRevoked:       {"revoked", "certificate {0} was revoked by {1} at {2t}", "Name another certificate"},
+	CodeOtherSubject:  {"other-subject", "certificate {0} is about {1}, not about {2}", "Name a certificate of {2}"},
+	CodeOutOfScope:    {"out-of-scope", "certificate {0} is about {1}, which is neither what the event names nor where it was", "Name a certificate that covers the goods"},
+	CodeClaimMixed:    {"claim-mixed", "{0} cannot carry the claim {1} ({2}), because {3} does not", "Keep what carries the claim apart, or use a certificate of mass balance"},
+	CodeClaimShort:    {"claim-short", "{0} takes {1} with the claim {2} out of its account, which has {3}", "Bring in more with the claim, or let the goods go without it"},
+	CodeTooManyClaims: {"too-many-claims", "{0} would carry more than {1} claims", "Name fewer certificates"},
+	CodeBookAndClaim:  {"book-and-claim", "certificate {0} trades the claim {1} without the goods, which this ledger keeps no accounts of, so no goods carry it", "Name a certificate of another model"},
+	CodeClaimSources:  {"claim-sources", "{0} cannot carry the claim {1} with its identity preserved: it would be from {2} and from {3}", "Keep sources apart, or use a certificate of segregation"},
+	CodePlotNoPolygon: {"plot-no-polygon", "plot {0} has {1} hectares and no polygon; above 4 hectares Regulation (EU) 2023/1115, Art. 2(28), asks for one", "Put the polygon into the plot's master data"},
+	CodePlotUnclear:   {"plot-unclear", "the {1} of plot {0} cannot be read", "Write area as a number and a unit, as in 5.2 HAR, and polygon as at least four points latitude,longitude with six decimals, the last the first; put a document on record before naming it"},
+
 	CodeUnderNotice:   {"under-notice", "{0} is under the {1} that {2} gave, so it is not {3}", "Ship it to {2} or to who the notice says accepts it, or wait for the release"},
 	CodeHeldInside:    {"held-inside", "{0} holds {1}, which is under the {2} that {3} gave, so it is not {4}", "Take {1} out, or ship {0} to {3} or to who the notice says accepts it, or wait for the release"},
 	CodeManyNotices:   {"many-notices", "{0} is under more than {1} notices, so it is not {2} while any notice is open", "Wait until no notice is open"},
@@ -404,22 +443,30 @@ var codes = map[Code]codeInfo{
 	CodeReleased:       {"released", "notice {0} was released at height {1}", ""},
 	CodeNotReleaser:    {"not-releaser", "{0} has not the authority of the {1} that {2} gave", "Ask {2} to release it"},
 
-	CodeNoShipment:      {"no-shipment", "{0} is no shipping event on record", "Name the hash of the shipping event"},
-	CodeNotDisputant:    {"not-disputant", "{0} is not the receiver of this shipment ({1} is)", "Have {1} dispute it"},
-	CodeShipmentVoid:    {"shipment-void", "{0} took back what was open of this shipment", "Have {0} ship again"},
-	CodeTooManyDisputes: {"too-many-disputes", "a shipment is disputed at most {0} times", "State several lines in one dispute"},
-	CodeNotOpen:         {"not-open", "{0} is not under way in this shipment: it was received, disputed or voided, or never shipped in it", "Dispute what has not been received, with its unit; ship back what has"},
-	CodeNotInside:       {"not-inside", "nothing of {0} in that unit is packed in {1}", "Check the container and the unit"},
-	CodeDisputeMore:     {"dispute-more", "{0} of {1} is disputed and only {2} is open in this shipment", "Dispute at most what was shipped and not received"},
-	CodeNoDispute:       {"no-dispute", "{0} is no dispute on record", "Name the transaction that stated the dispute"},
-	CodeNotParty:        {"not-party", "{0} is neither the shipper ({1}) nor the receiver ({2})", "Have one of them state the outcome, or a regulator when its time has come"},
-	CodeSettleEarly:     {"settle-early", "the dispute is of {0t}, and {1t} is the first time at which a regulator may decide it", "Wait, or have shipper and receiver agree"},
-	CodeNoLine:          {"no-line", "the dispute has {0} lines, counted from 0, and {1} is none of them", "Name a line of the dispute"},
-	CodeLineResolved:    {"line-resolved", "line {0} ended before: {1}, by transaction {2}", "Nothing to do"},
-	CodeWrongOutcome:    {"wrong-outcome", "{0} is no outcome for this line of kind {1}", "State an outcome for this kind, and not the same again"},
-	CodeNotYourOutcome:  {"not-your-outcome", "that goods were {0} is for the {1} to say", "Have {2} state it"},
-	CodeAgreedMissing:   {"agreed-missing", "{0} cannot hand over {1} of {2}: it has {3} available", "Have it commission or receive the goods first, or decline"},
-	CodeGoodsMoved:      {"goods-moved", "{1} does not hold {2} as rejected any more, so the outcome moves nothing of that: {0}", ""},
+	CodeNoShipment:       {"no-shipment", "{0} is no shipping event on record", "Name the hash of the shipping event"},
+	CodeNotDisputant:     {"not-disputant", "{0} is not the receiver of this shipment ({1} is)", "Have {1} dispute it"},
+	CodeShipmentVoid:     {"shipment-void", "{0} took back what was open of this shipment", "Have {0} ship again"},
+	CodeTooManyDisputes:  {"too-many-disputes", "a shipment is disputed at most {0} times", "State several lines in one dispute"},
+	CodeNotOpen:          {"not-open", "{0} is not under way in this shipment: it was received, disputed or voided, or never shipped in it", "Dispute what has not been received, with its unit; ship back what has"},
+	CodeNotInside:        {"not-inside", "nothing of {0} in that unit is packed in {1}", "Check the container and the unit"},
+	CodeDisputeMore:      {"dispute-more", "{0} of {1} is disputed and only {2} is open in this shipment", "Dispute at most what was shipped and not received"},
+	CodeNoDispute:        {"no-dispute", "{0} is no dispute on record", "Name the transaction that stated the dispute"},
+	CodeNotParty:         {"not-party", "{0} is neither the shipper ({1}) nor the receiver ({2})", "Have one of them state the outcome, or a regulator when its time has come"},
+	CodeSettleEarly:      {"settle-early", "the dispute is of {0t}, and {1t} is the first time at which a regulator may decide it", "Wait, or have shipper and receiver agree"},
+	CodeNoLine:           {"no-line", "the dispute has {0} lines, counted from 0, and {1} is none of them", "Name a line of the dispute"},
+	CodeLineResolved:     {"line-resolved", "line {0} ended before: {1}, by transaction {2}", "Nothing to do"},
+	CodeWrongOutcome:     {"wrong-outcome", "{0} is no outcome for this line of kind {1}", "State an outcome for this kind, and not the same again"},
+	CodeNotYourOutcome:   {"not-your-outcome", "that goods were {0} is for the {1} to say", "Have {2} state it"},
+	CodeAgreedMissing:    {"agreed-missing", "{0} cannot hand over {1} of {2}: it has {3} available", "Have it commission or receive the goods first, or decline"},
+	CodeSelfAttested:     {"self-attested", "{0} would certify itself", "Have another organisation attest it"},
+	CodeAttestationTaken: {"attestation-taken", "certificate {0} was put on record by {1} at height {2}", "Use another id; to end it, {1} revokes it"},
+	CodeNoAttestation:    {"no-attestation", "there is no certificate {0}", "Check the id"},
+	CodeNotIssuer:        {"not-issuer", "{0} did not issue certificate {1} ({2} did)", "Have {2} or a regulator of the network revoke it"},
+	CodeAlreadyRevoked:   {"already-revoked", "certificate {0} was revoked at {1t}", ""},
+	CodeAnchored:         {"anchored", "document {0} was put on record by {1} at {2t}", "Nothing to do: the first record stands"},
+	CodeNoYield:          {"no-yield", "{0} has declared no yield for {1}", "Nothing to do"},
+
+	CodeGoodsMoved: {"goods-moved", "{1} does not hold {2} as rejected any more, so the outcome moves nothing of that: {0}", ""},
 }
 
 func (c Code) info() codeInfo {

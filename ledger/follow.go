@@ -232,6 +232,8 @@ type usedInput struct {
 	id    string
 	holds []HoldOf
 	edge  bool
+
+	amount amountOf // of a lot
 }
 
 // wasMade reports whether a transformation really made what it names as an output: where a serial is taken already and

@@ -190,7 +190,7 @@ func TestFollowingDoesNotDependOnTheBudget(t *testing.T) {
 			e.e.event = &epcis.Event{}
 			e.edgeLot(e.e.inputs.lots[0], h, true)
 			e.edgeLot(e.e.makes.lots[0], h, false)
-			if f := e.extendLink(h); f != nil {
+			if f := e.extendLink(h, nil); f != nil {
 				rt.Fatal(f)
 			}
 			e.derive(h, []usedInput{{id: name(in), holds: HoldsOf(name(in), ""), edge: true}}, len(before.Outputs) > 0)

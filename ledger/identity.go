@@ -295,6 +295,7 @@ func (t *txRun) putMasterData(p *PutMasterData) *Finding {
 	if f != nil {
 		return f
 	}
+	t.notePlot(p, &before)
 	put(t.o, key, MasterData{
 		Type: p.Type, ID: id, Attributes: p.Attributes, Author: t.author, Height: t.height,
 		Version: before.Version + 1, Flags: flags,

@@ -25,6 +25,7 @@ const (
 	keyReleases   = "releases"   // releaseQueue
 	keySlashes    = "slashes"    // slashLog
 	keyUndos      = "undos"      // undoQueue
+	keyEvidence   = "evidence"   // evidenceCount
 )
 
 func key(space string, parts ...string) []byte {

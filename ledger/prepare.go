@@ -23,7 +23,8 @@ type capturedEvent struct {
 	goods, children, inputs, makes goods // makes: outputs
 	parent                         thing // id "" if there is none
 	place                          string
-	possessor, owner, site         party // destinations
+	possessor, owner, site         party    // destinations
+	sources                        []string // parties that the goods come from, canonical
 	lotNumber, disposition         string
 	expiryMs                       int64
 }
@@ -137,6 +138,11 @@ func (c *capturedEvent) prepareWhere(e *epcis.Event) {
 	} else if e.ReadPoint != nil {
 		c.place = canonical(e.ReadPoint.ID)
 		c.checkLength(c.place, "/readPoint/id")
+	}
+	for _, s := range e.Sources {
+		if s.Type == "possessing_party" || s.Type == "owning_party" {
+			c.sources = append(c.sources, canonical(s.ID))
+		}
 	}
 	for i, d := range e.Destinations {
 		p := party{id: canonical(d.ID), at: "/destinationList/" + strconv.Itoa(i)}

@@ -341,9 +341,12 @@ type Edge struct {
 // Link is the inputs and outputs of one transformation: of one event, or of all events of an author with the same
 // transformationID.
 type Link struct {
-	_       struct{} `cbor:",toarray"`
-	Inputs  []string // canonical, ascending
-	Outputs []string // canonical, ascending
+	_         struct{}      `cbor:",toarray"`
+	Inputs    []string      // canonical, ascending
+	Outputs   []string      // canonical, ascending
+	In, Out   []Weight      // by class and unit, ascending
+	Unweighed bool          // part of what went in has no mass or volume that is known
+	Claimed   []ClaimWeight // of what went in with a claim, what no output has taken up; by claim and unit, ascending
 }
 
 // EventMark is what the ledger keeps of an accepted event of an author.

@@ -75,6 +75,8 @@ func (s *scenario) run(d *datadriven.TestData) string {
 		return s.close(d)
 	case "proposal":
 		return s.proposal(d)
+	case "claims":
+		return s.claims(d)
 	case "param":
 		return s.param(d)
 	case "under":
@@ -112,7 +114,7 @@ func (s *scenario) network(d *datadriven.TestData) string {
 	if d.HasArg("registrar-admission") {
 		p.Admission = Registrar
 	}
-	rules := map[string]*Severity{"R2": &p.Rules.R2, "R5": &p.Rules.R5, "R6": &p.Rules.R6, "R7": &p.Rules.R7, "R8": &p.Rules.R8, "R9": &p.Rules.R9, "R10": &p.Rules.R10, "R12": &p.Rules.R12, "R13": &p.Rules.R13, "R14": &p.Rules.R14, "R15": &p.Rules.R15}
+	rules := map[string]*Severity{"R2": &p.Rules.R2, "R5": &p.Rules.R5, "R6": &p.Rules.R6, "R7": &p.Rules.R7, "R8": &p.Rules.R8, "R9": &p.Rules.R9, "R10": &p.Rules.R10, "R11": &p.Rules.R11, "R12": &p.Rules.R12, "R13": &p.Rules.R13, "R14": &p.Rules.R14, "R15": &p.Rules.R15, "R16": &p.Rules.R16}
 	for _, a := range d.CmdArgs {
 		if r, ok := rules[a.Key]; ok {
 			if err := r.UnmarshalText([]byte(a.Vals[0])); err != nil {
@@ -203,6 +205,9 @@ func (s *scenario) payload(d *datadriven.TestData, f []string) Payload {
 		return &Transfer{Amount: n, To: who(2)}
 	}
 	if p := s.disputePayload(f); p != nil {
+		return p
+	}
+	if p := s.claimsPayload(d, f); p != nil {
 		return p
 	}
 	if p := s.governs(d, f); p != nil {
@@ -341,6 +346,10 @@ func (s *scenario) field(d *datadriven.TestData, e *epcis.Event, k, v string) {
 		e.TransformationID = "urn:epcglobal:cbv:xform:" + v
 	case "disposition":
 		e.Disposition = v
+	case "cert":
+		e.CertificationInfo = list()
+	case "from":
+		e.Sources = append(e.Sources, epcis.TypedRef{Type: "possessing_party", ID: s.id(v)})
 	case "time":
 		e.EventTime = epcis.NewTimestamp(s.net.timeMs + 60_000 + s.duration(v))
 	case "at":

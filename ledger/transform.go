@@ -23,7 +23,7 @@ func (e *eventRun) transform() *Finding {
 	if f := e.make(link); f != nil {
 		return f
 	}
-	if f := e.extendLink(link); f != nil {
+	if f := e.extendLink(link, inputs); f != nil {
 		return f
 	}
 	e.derive(link, inputs, len(before.Outputs) > 0)
@@ -41,7 +41,7 @@ func (e *eventRun) useUp(link crypto.Hash) ([]usedInput, *Finding) {
 		if ended {
 			e.edgeItem(t.id, link, true)
 		}
-		used = append(used, usedInput{id: t.id, holds: e.holdsOf(t), edge: ended})
+		used = append(used, usedInput{id: t.id, holds: e.holdsOf(t), edge: ended, amount: amountOf{thing: t}})
 	}
 	for _, l := range e.e.inputs.lots {
 		taken, f := e.debit(l)
@@ -51,7 +51,7 @@ func (e *eventRun) useUp(link crypto.Hash) ([]usedInput, *Finding) {
 		if taken != nil {
 			e.edgeLot(l, link, true)
 		}
-		used = append(used, usedInput{id: l.id, holds: HoldsOf(l.id, ""), edge: taken != nil})
+		used = append(used, usedInput{id: l.id, holds: HoldsOf(l.id, ""), edge: taken != nil, amount: l})
 	}
 	return used, nil
 }
@@ -113,12 +113,19 @@ func (e *eventRun) edgeLot(l amountOf, link crypto.Hash, used bool) {
 	put(e.o, LotKey(l.id), lot)
 }
 
-func (e *eventRun) extendLink(id crypto.Hash) *Finding {
+func (e *eventRun) extendLink(id crypto.Hash, used []usedInput) *Finding {
 	link, _ := get[Link](e.o, LinkKey(id))
 	link.Inputs = mergeIDs(link.Inputs, &e.e.inputs)
 	link.Outputs = mergeIDs(link.Outputs, &e.e.makes)
 	if len(link.Inputs) > maxContents || len(link.Outputs) > maxContents {
 		return e.judge(finding(CodeContainerFull, "/transformationID", e.e.event.TransformationID, decimal(maxContents)))
+	}
+	if f := e.weigh(&link, spent(used)); f != nil {
+		return f
+	}
+	e.claimInputs(&link, used)
+	if f := e.claim(&e.e.makes, &link); f != nil {
+		return f
 	}
 	put(e.o, LinkKey(id), link)
 	return nil

@@ -208,7 +208,7 @@ func (w *undoWriter) noteKey(k string) {
 	case "made", "used", "use":
 		w.kind(noteEdge)
 		w.text(k)
-	case "transfer", "link", "assoc":
+	case "transfer", "link", "assoc", "carries", "claimed":
 		w.kind(noteExact)
 		w.exact(space, k)
 	case "uses", "linkhold", "hold":
@@ -570,6 +570,10 @@ func encoded(o *overlay, space, k string) []byte {
 		return encodedAs[Link](o, k)
 	case "assoc":
 		return encodedAs[Associations](o, k)
+	case "carries":
+		return encodedAs[Carried](o, k)
+	case "claimed":
+		return encodedAs[ClaimAccount](o, k)
 	case "uses":
 		return encodedAs[uses](o, k)
 	case "hold", "linkhold":
@@ -595,6 +599,10 @@ func restore(o *overlay, space, k string, raw []byte) {
 		restoreAs[Link](o, k, raw)
 	case "assoc":
 		restoreAs[Associations](o, k, raw)
+	case "carries":
+		restoreAs[Carried](o, k, raw)
+	case "claimed":
+		restoreAs[ClaimAccount](o, k, raw)
 	case "uses":
 		restoreAs[uses](o, k, raw)
 	case "hold", "linkhold":

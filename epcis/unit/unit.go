@@ -328,3 +328,8 @@ func order(a, b uint64) int {
 	}
 	return 0
 }
+
+// CompareProducts returns -1, 0 or 1 as a × m × 10^x is less than, equal to or greater than b × n × 10^y, exactly.
+func CompareProducts(a int64, m uint64, x int, b int64, n uint64, y int) int {
+	return compare(wideOf(a, x).mul(m), wideOf(b, y).mul(n))
+}
