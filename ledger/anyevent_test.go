@@ -30,6 +30,9 @@ func TestAnyEventKeepsTheBooks(t *testing.T) {
 		m := &modelRun{t: rt, net: net}
 		m.stockUp()
 		for range rapid.IntRange(10, 60).Draw(rt, "events") {
+			if rapid.IntRange(0, 7).Draw(rt, "notice") == 0 {
+				codesSeen[m.anyNotice().Code]++
+			}
 			s := step{org: rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2}).Draw(rt, "author")}
 			if rapid.IntRange(0, 3).Draw(rt, "quarrel") == 0 {
 				s.payload = anyQuarrel(m)
@@ -65,13 +68,38 @@ func (m *modelRun) stockUp() {
 	}
 }
 
+// anyNotice gives a notice, or releases one, or answers one.
+func (m *modelRun) anyNotice() Receipt {
+	var ids []crypto.Hash
+	for _, k := range sortedKeys(m.net.view) {
+		if id, ok := strings.CutPrefix(k, "notice/"); ok {
+			ids = append(ids, crypto.Hash([]byte(id)))
+		}
+	}
+	n := &noticeModel{t: m.t, net: m.net, n: m.n}
+	m.n++
+	name := m.pick("by", "org0", "org0", "org1", "org2", "registrar")
+	if len(ids) > 0 && rapid.Bool().Draw(m.t, "an old one") {
+		id := rapid.SampledFrom(ids).Draw(m.t, "which")
+		if rapid.Bool().Draw(m.t, "release") {
+			r, _ := n.run(name, &ReleaseNotice{Notice: id})
+			return r
+		}
+		r, _ := n.run(name, &AcknowledgeNotice{Notice: id, Status: AckStopped})
+		return r
+	}
+	typ := NoticeType(rapid.IntRange(1, 4).Draw(m.t, "type"))
+	r, _ := n.run(name, &Notice{Type: typ, Subjects: []string{m.pick("subject", m.anyName(), m.anyLot(), modelClass(0, 1))}, Reason: "any"})
+	return r
+}
+
 func anyParams(rt *rapid.T) Params {
 	p := DefaultParams()
 	if rapid.Bool().Draw(rt, "adopt") {
 		p = AdoptParams()
 	}
 	p.VoidDelayMs = 0
-	for _, r := range []*Severity{&p.Rules.R2, &p.Rules.R3, &p.Rules.R4, &p.Rules.R5, &p.Rules.R6, &p.Rules.R7, &p.Rules.R8, &p.Rules.R9, &p.Rules.R10, &p.Rules.R11, &p.Rules.R15} {
+	for _, r := range []*Severity{&p.Rules.R2, &p.Rules.R3, &p.Rules.R4, &p.Rules.R5, &p.Rules.R6, &p.Rules.R7, &p.Rules.R8, &p.Rules.R9, &p.Rules.R10, &p.Rules.R11, &p.Rules.R12, &p.Rules.R13, &p.Rules.R15} {
 		if rapid.IntRange(0, 2).Draw(rt, "change a severity") == 0 {
 			*r = Severity(rapid.IntRange(0, 2).Draw(rt, "severity"))
 		}
@@ -165,6 +193,7 @@ func checkBooks(t *rapid.T, v mapView) {
 			}
 		}
 	}
+	checkNotices(t, v)
 	underWay := map[crypto.Hash]uint64{}
 	for id, item := range items {
 		checkItem(t, id, item, items, contents)
@@ -275,6 +304,51 @@ func checkTransit(t *rapid.T, v mapView, s Shipment) {
 		}
 		if n != 1 {
 			t.Fatalf("shipment %s of %s stands %d times in the list of what is under way", s.Event, q.Lot, n)
+		}
+	}
+}
+
+// checkNotices holds the counters of notices, and the lists of what is under them, against the notices themselves.
+func checkNotices(t *rapid.T, v mapView) {
+	open, by, waiting := uint64(0), map[string]uint64{}, 0
+	for k, raw := range v {
+		space, rest, _ := strings.Cut(k, "/")
+		switch space {
+		case "notice":
+			rec := decodeRaw[NoticeRecord](t, raw)
+			if string(rec.ID[:]) != rest || rec.Released.IsZero() != (rec.ReleasedAt == 0) {
+				t.Fatalf("notice %x: %+v", rest, rec)
+			}
+			if rec.blocks() {
+				open++
+			}
+			if rec.Released.IsZero() {
+				by[string(rec.Issuer[:])]++
+			}
+		case "hold", "linkhold":
+			h := decodeRaw[Hold](t, raw)
+			for i, id := range h.Notices {
+				if _, ok := v[string(NoticeKey(id))]; !ok || i > 0 && compareHashes(h.Notices[i-1], id) >= 0 {
+					t.Fatalf("%q is under %v", k, h.Notices)
+				}
+			}
+		case "turn", "follow", "following":
+			waiting++
+		}
+	}
+	all, err := ReadNotices(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all == nil {
+		all = &Notices{}
+	}
+	if all.Open != open || all.Head != all.Tail || waiting > 0 {
+		t.Fatalf("%d notices are open and %d entries wait, the books say %+v", open, waiting, all)
+	}
+	for k, raw := range v {
+		if a, ok := strings.CutPrefix(k, "noticesby/"); ok && decodeRaw[uint64](t, raw) != by[a] {
+			t.Fatalf("%x has %d open notices, the books say %x", a, by[a], raw)
 		}
 	}
 }

@@ -40,6 +40,9 @@ func TestSameBlocksSameBytes(t *testing.T) {
 		x.EPCs = []string{p.ParentID}
 		bad := m.event(epcis.ObjectEvent, "DELETE", "decommissioning")
 		bad.EPCs = items[:3]
+		if round%4 == 2 { // of what is made in this block, and of what was made before
+			add(n.tx("a", &Notice{Type: Recall, Subjects: []string{modelLot(0, round), modelLot(0, round-1)}, Reason: "test"}))
+		}
 		add(n.tx("a", capture(t, Rollback, e, p, s, u)), n.tx("b", capture(t, Proceed, x, bad)), n.tx("a", &Transfer{To: keyOf("b").Address(), Amount: 7}))
 	}
 	for range 10 {

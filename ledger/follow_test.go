@@ -248,3 +248,82 @@ func TestFollowingDoesNotDependOnTheBudget(t *testing.T) {
 		}
 	})
 }
+
+// TestFlaggedUsesCountForNotices: where a rule that is only flagged leaves a use without effect, the event still says that
+// something was made of it; the same, whichever came first.
+func TestFlaggedUsesCountForNotices(t *testing.T) {
+	for _, first := range []string{"notice", "transformation"} {
+		n := recallNet(t, func(p *Params) { p.Rules.R6, p.Rules.R10 = Flagged, Flagged })
+		raw, made := modelLot(1, 1), modelLot(2, 1)
+		thing, other := modelItem(1, 1), modelItem(2, 1)
+		n.adds("Brand", nil, kilosOf(raw, 100)...)
+		n.adds("Brand", []string{thing})
+		give := func() {
+			if _, r := n.gives("Agency", Recall, raw, thing); !r.OK() {
+				t.Fatal(r.Finding)
+			}
+		}
+		if first == "notice" {
+			give()
+		}
+		e := n.at(epcis.TransformationEvent, "", "commissioning")
+		e.InputEPCs, e.OutputEPCs = []string{thing}, []string{other}
+		for _, r := range []Receipt{n.makes("Maker", raw, made, ""), n.does("Maker", e)} {
+			if !r.OK() || len(r.Flags) == 0 {
+				t.Fatalf("%s, %v", r.Finding, r.Flags)
+			}
+		}
+		if first != "notice" {
+			give()
+		}
+		wantCode(t, first+" first, lot", n.ships("Maker", 3, nil, kilosOf(made, 1)...), CodeUnderNotice)
+		wantCode(t, first+" first, item", n.ships("Maker", 3, []string{other}), CodeUnderNotice)
+		noQueue(t, n.view)
+	}
+}
+
+// TestNobodyPutsAnothersGoodsUnderNotice: who names another's serial as an output, where that is only flagged, makes
+// nothing, and stops nothing.
+func TestNobodyPutsAnothersGoodsUnderNotice(t *testing.T) {
+	for _, first := range []string{"notice", "transformation"} {
+		n := recallNet(t, func(p *Params) { p.Rules.R4 = Flagged })
+		own, victim := modelLot(2, 1), modelItem(1, 1)
+		n.adds("Maker", nil, kilosOf(own, 100)...)
+		n.adds("Brand", []string{victim})
+		give := func() {
+			if _, r := n.gives("Maker", Recall, own); !r.OK() {
+				t.Fatal(r.Finding)
+			}
+		}
+		if first == "notice" {
+			give()
+		}
+		e := n.at(epcis.TransformationEvent, "", "commissioning")
+		e.InputQuantities, e.OutputEPCs = kilosOf(own, 1), []string{victim}
+		if r := n.does("Maker", e); !r.OK() || len(r.Flags) != 1 || r.Flags[0].Code != CodeSerialTaken {
+			t.Fatalf("%s, %v", r.Finding, r.Flags)
+		}
+		if first != "notice" {
+			give()
+		}
+		wantCode(t, first+" first", n.ships("Brand", 3, []string{victim}), CodeOK)
+	}
+}
+
+// TestRefusedEventsAreNoGenealogy: a transformation that is refused, in a capture that goes on, carries nothing.
+func TestRefusedEventsAreNoGenealogy(t *testing.T) {
+	n := recallNet(t, nil)
+	bad, good := modelLot(1, 1), modelLot(1, 2)
+	n.adds("Brand", nil, append(kilosOf(bad, 1), kilosOf(good, 100)...)...)
+	over, fine := n.at(epcis.TransformationEvent, "", "commissioning"), n.at(epcis.TransformationEvent, "", "commissioning")
+	over.InputQuantities, over.OutputQuantities = kilosOf(bad, 50), kilosOf(modelLot(1, 3), 5)
+	fine.InputQuantities, fine.OutputQuantities = kilosOf(good, 50), kilosOf(modelLot(1, 3), 5)
+	over.TransformationID, fine.TransformationID = "urn:example:x:1", "urn:example:x:1"
+	if r := n.one(n.tx("Brand", capture(t, Proceed, over, fine))); !r.OK() || len(r.Refused) != 1 {
+		t.Fatalf("%s, %v", r.Finding, r.Refused)
+	}
+	if _, r := n.gives("Brand", Recall, bad); !r.OK() {
+		t.Fatal(r.Finding)
+	}
+	wantCode(t, "not made of it", n.ships("Brand", 3, nil, kilosOf(modelLot(1, 3), 1)...), CodeOK)
+}
