@@ -11,8 +11,8 @@ import (
 // Bounds of looking inside containers. A block looks at so many things because somebody could ship a full container to and
 // fro all day.
 const (
-	maxLooksAuthor = 65_536    // things of one author's events in a block
-	maxLooksBlock  = 1_048_576 // things of a block
+	maxLooksAuthor = 65_536  // things of one author's events in a block
+	maxLooksBlock  = 262_144 // things of a block
 )
 
 // lookBudget counts what a block looked at.

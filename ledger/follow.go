@@ -210,8 +210,11 @@ func (b *blockRun) goOn(notice crypto.Hash, s *followStep) bool {
 	return true
 }
 
-// holdLink puts a link under notices, and has its outputs followed.
+// holdLink puts a link under notices, and has its outputs followed. The zero link is what is left of a use that was undone.
 func (b *blockRun) holdLink(link crypto.Hash, notices []crypto.Hash) {
+	if link.IsZero() {
+		return
+	}
 	for _, n := range b.extendHold(linkHoldKey(link), notices) {
 		b.enter(n, followStep{Link: link})
 	}
