@@ -105,19 +105,29 @@ func treeOps(writes []TreeWrite) []treeOp {
 // TreeRoot returns the root of the tree that r reads; the zero Hash for an empty tree.
 func TreeRoot(r PageReader) (Hash, error) {
 	var p treePage
-	if err := readTreePage(unversioned{r}, "", &p); err != nil {
+	if _, err := readTreePage(unversioned{r}, "", &p); err != nil {
 		return Hash{}, err
 	}
 	return p.top(), nil
 }
 
-// treeUpdate is one batch on its way through the tree. Pages that the cache holds are changed in place; without a cache
-// every page is read.
+// treeUpdate is one batch on its way through the tree. Of each level one page is unfolded at a time, in scratch.
 type treeUpdate struct {
 	reader  VersionReader
-	cache   *pageCache // nil: none
-	version uint64     // of the pages that it makes
+	cache   *pageCache  // nil: none
+	version uint64      // of the pages that it makes
+	scratch []*treePage // by level
 	changed []Page
+}
+
+// blank returns the scratch page of the level of path, zero.
+func (u *treeUpdate) blank(path PagePath) *treePage {
+	for len(u.scratch) <= len(path) {
+		u.scratch = append(u.scratch, new(treePage))
+	}
+	p := u.scratch[len(path)]
+	*p = treePage{}
+	return p
 }
 
 // run is an update by position; it sorts ops.
@@ -139,17 +149,18 @@ func (u *treeUpdate) run(ops []treeOp) (root Hash, pages []Page, err error) {
 	return p.top(), u.changed, nil
 }
 
-// load returns the page at path to be changed in place; a fresh one if there is none.
+// load unfolds the page at path; an empty one if there is none.
 func (u *treeUpdate) load(path PagePath) (*treePage, error) {
-	if p := u.cache.get(path); p != nil {
+	p := u.blank(path)
+	if c := u.cache.get(path); c != nil {
+		p.fill(c)
 		return p, nil
 	}
-	p := new(treePage)
-	if err := readTreePage(u.reader, path, p); err != nil {
-		return nil, err
+	data, err := readTreePage(u.reader, path, p)
+	if err == nil && u.cache != nil && p.kind[0] == slotSubtree {
+		u.cache.put(path, p, bytes.Clone(data)) // the reader's memory is its own
 	}
-	u.cache.put(path, p)
-	return p, nil
+	return p, err
 }
 
 // page applies ops, all of which lie below path, to the slots of p, and keeps p as changed if it is.
@@ -181,6 +192,11 @@ func (u *treeUpdate) page(path PagePath, p *treePage, ops []treeOp) error {
 	if p.kind[0] == slotSubtree || path == "" {
 		page.Data = p.encode()
 	}
+	if p.kind[0] == slotSubtree {
+		u.cache.put(path, p, page.Data)
+	} else {
+		u.cache.drop(path)
+	}
 	if page.Data != nil && !page.New {
 		page.Undo = before.encode()
 	}
@@ -210,16 +226,12 @@ func (u *treeUpdate) slot(parent PagePath, n int, s treeSlot, ops []treeOp) (tre
 			return s, err
 		}
 	} else {
-		p = new(treePage)
+		p = u.blank(path)
 		if err := u.grow(path, p, s, ops); err != nil {
 			return s, err
 		}
 	}
-	next := p.asSlot()
-	if next.kind != slotSubtree {
-		u.cache.drop(path)
-	}
-	return next, nil
+	return p.asSlot(), nil
 }
 
 // grow makes a page where there was none: of a leaf that stood in the parent's slot, if any, and ops.
@@ -249,8 +261,9 @@ func (u *treeUpdate) grow(path PagePath, p *treePage, s treeSlot, ops []treeOp) 
 	p.rehash(1<<pageSlots - 1)
 	if p.kind[0] == slotSubtree {
 		p.version = u.version
-		u.cache.put(path, p)
-		u.changed = append(u.changed, Page{Path: path, Data: p.encode(), New: true})
+		data := p.encode()
+		u.cache.put(path, p, data)
+		u.changed = append(u.changed, Page{Path: path, Data: data, New: true})
 	}
 	return nil
 }
@@ -284,12 +297,12 @@ func (p PagePath) covers(h Hash) bool {
 	return true
 }
 
-// readTreePage reads the page at path into p, which is zero.
-func readTreePage(r VersionReader, path PagePath, p *treePage) error {
+// readTreePage reads the page at path into p, which is zero, and returns what is stored.
+func readTreePage(r VersionReader, path PagePath, p *treePage) ([]byte, error) {
 	data, version, err := r.ReadVersion(path)
 	if err != nil {
-		return fmt.Errorf("reading state tree page %q: %w", string(path), err)
+		return nil, fmt.Errorf("reading state tree page %q: %w", string(path), err)
 	}
 	p.version = version
-	return decodeTreePage(path, data, p)
+	return data, decodeTreePage(path, data, p)
 }

@@ -16,28 +16,27 @@ type VersionReader interface {
 //
 // It is for one goroutine.
 type Tree struct {
-	cache pageCache
+	cache   pageCache
+	scratch []*treePage
 }
-
-// pageBytes is what a page in memory takes, its entry in the cache included.
-const pageBytes = 2400
 
 // NewTree returns a tree that keeps pages of at most maxBytes, or none.
 func NewTree(maxBytes int) *Tree {
-	return &Tree{cache: pageCache{limit: max(0, maxBytes/pageBytes), pages: map[PagePath]*list.Element{}}}
+	return &Tree{cache: pageCache{limit: maxBytes, pages: map[PagePath]*list.Element{}}}
 }
 
 // Update is [UpdateTree] on the tree with this root that r reads. The pages that change become version.
 func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeWrite) (Hash, []Page, error) {
-	if p := t.cache.get(""); p == nil || p.top() != root {
+	if p := t.cache.get(""); p == nil || p.top != root {
 		t.Forget()
 	}
-	u := treeUpdate{reader: r, cache: &t.cache, version: version}
+	u := treeUpdate{reader: r, cache: &t.cache, version: version, scratch: t.scratch}
 	next, pages, err := u.run(treeOps(writes))
 	if err != nil {
 		t.Forget() // some pages are changed, some are not
 		return Hash{}, nil, err
 	}
+	t.scratch = u.scratch
 	t.cache.shrink()
 	return next, pages, nil
 }
@@ -46,21 +45,33 @@ func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeW
 func (t *Tree) Forget() {
 	clear(t.cache.pages)
 	t.cache.order.Init()
+	t.cache.size = 0
 }
 
 // pageCache keeps pages, the least recently used of which go first. A nil one keeps nothing.
 type pageCache struct {
-	limit int // pages
+	limit int // bytes
+	size  int // bytes
 	pages map[PagePath]*list.Element
 	order list.List // of *cachedPage, most recent first
 }
 
+// cachedPage is a page that was checked: as it is stored, with the hashes of its leaves and of its top. The nodes in between
+// are left out, because memory is what is slow: a page takes a third of what a treePage does.
 type cachedPage struct {
-	path PagePath
-	page *treePage
+	path    PagePath
+	data    []byte
+	leaves  []Hash // of the slots that are leaves, ascending
+	top     Hash
+	version uint64
 }
 
-func (c *pageCache) get(path PagePath) *treePage {
+// pageOverhead is about what a page takes in the cache besides data and leaves.
+const pageOverhead = 280
+
+func (p *cachedPage) size() int { return pageOverhead + len(p.data) + HashSize*len(p.leaves) }
+
+func (c *pageCache) get(path PagePath) *cachedPage {
 	if c == nil {
 		return nil
 	}
@@ -69,14 +80,23 @@ func (c *pageCache) get(path PagePath) *treePage {
 		return nil
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*cachedPage).page
+	return e.Value.(*cachedPage)
 }
 
-func (c *pageCache) put(path PagePath, p *treePage) {
-	if c != nil {
-		c.drop(path)
-		c.pages[path] = c.order.PushFront(&cachedPage{path, p})
+// put keeps a page; data is what it encodes as.
+func (c *pageCache) put(path PagePath, p *treePage, data []byte) {
+	if c == nil {
+		return
 	}
+	kept := &cachedPage{path: path, data: data, leaves: p.leafHashes(), top: p.top(), version: p.version}
+	if e := c.pages[path]; e != nil {
+		c.size += kept.size() - e.Value.(*cachedPage).size()
+		e.Value = kept
+		c.order.MoveToFront(e)
+		return
+	}
+	c.size += kept.size()
+	c.pages[path] = c.order.PushFront(kept)
 }
 
 func (c *pageCache) drop(path PagePath) {
@@ -84,14 +104,14 @@ func (c *pageCache) drop(path PagePath) {
 		return
 	}
 	if e := c.pages[path]; e != nil {
-		c.order.Remove(e)
+		c.size -= c.order.Remove(e).(*cachedPage).size()
 		delete(c.pages, path)
 	}
 }
 
 // shrink forgets what is over the limit.
 func (c *pageCache) shrink() {
-	for len(c.pages) > c.limit {
+	for c.size > c.limit {
 		c.drop(c.order.Back().Value.(*cachedPage).path)
 	}
 }

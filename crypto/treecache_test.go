@@ -25,7 +25,7 @@ func (v *versionedPages) ReadVersion(path PagePath) ([]byte, uint64, error) {
 // makes of a page what it was.
 func TestTreeIsUpdateTree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tree := NewTree(rapid.SampledFrom([]int{0, 3 * pageBytes, 1 << 20}).Draw(t, "cache"))
+		tree := NewTree(rapid.SampledFrom([]int{0, 3000, 1 << 20}).Draw(t, "cache"))
 		store := &versionedPages{memoryPages: memoryPages{}, versions: map[PagePath]uint64{}}
 		var root Hash
 		keys := rapid.SampledFrom([]int{3, 40, 2000}).Draw(t, "keys")
@@ -56,8 +56,8 @@ func TestTreeIsUpdateTree(t *testing.T) {
 				continue // the update was not stored: the next one starts from the old root
 			}
 			checkPages(t, store, version, pages, wantPages)
-			if root = got; got != wantRoot || len(tree.cache.pages) > tree.cache.limit || tree.cache.order.Len() != len(tree.cache.pages) {
-				t.Fatalf("root %s, want %s; %d pages kept, at most %d", got, wantRoot, len(tree.cache.pages), tree.cache.limit)
+			if root = got; got != wantRoot || tree.cache.size > tree.cache.limit || tree.cache.size < 0 || tree.cache.order.Len() != len(tree.cache.pages) {
+				t.Fatalf("root %s, want %s; %d bytes kept, at most %d", got, wantRoot, tree.cache.size, tree.cache.limit)
 			}
 		}
 	})

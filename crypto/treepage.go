@@ -38,6 +38,7 @@ type treePage struct {
 	leaf [pageSlots]TreeLeaf
 
 	version uint64 // see Page.Was
+	partial bool   // the nodes between top and slots are not worked out
 }
 
 func (p *treePage) at(i int) treeSlot {
@@ -62,6 +63,9 @@ func (p *treePage) set(i int, s treeSlot) {
 
 // rehash brings the nodes above the slots of the mask (slot 0 is the lowest bit) up to date.
 func (p *treePage) rehash(mask uint16) {
+	if p.partial {
+		p.partial, mask = false, 1<<pageSlots-1
+	}
 	var stale uint32 // nodes
 	stale = uint32(mask) << (pageSlots - 1)
 	for n := pageNodes - 1; n > 0; n-- {
@@ -87,6 +91,44 @@ func (p *treePage) join(n int) {
 	default:
 		p.kind[n], p.hash[n] = slotSubtree, treeNode(&p.hash[left], &p.hash[right])
 	}
+}
+
+// fill makes p, which is zero, a page that was checked before.
+func (p *treePage) fill(c *cachedPage) {
+	used, leaves := binary.BigEndian.Uint16(c.data), binary.BigEndian.Uint16(c.data[2:])
+	rest, hashes := c.data[4:], c.leaves
+	for i := range pageSlots {
+		n := pageSlots - 1 + i
+		switch {
+		case leaves>>i&1 == 1:
+			p.kind[n] = slotLeaf
+			rest = rest[copy(p.leaf[i].Key[:], rest):]
+			rest = rest[copy(p.leaf[i].Value[:], rest):]
+			p.hash[n], hashes = hashes[0], hashes[1:]
+		case used>>i&1 == 1:
+			p.kind[n] = slotSubtree
+			rest = rest[copy(p.hash[n][:], rest):]
+		}
+	}
+	p.kind[0], p.hash[0] = slotSubtree, c.top
+	p.version, p.partial = c.version, true
+}
+
+// leafHashes lists the hashes of the slots that are leaves.
+func (p *treePage) leafHashes() []Hash {
+	n := 0
+	for i := pageSlots - 1; i < pageNodes; i++ {
+		if p.kind[i] == slotLeaf {
+			n++
+		}
+	}
+	list := make([]Hash, 0, n)
+	for i := pageSlots - 1; i < pageNodes; i++ {
+		if p.kind[i] == slotLeaf {
+			list = append(list, p.hash[i])
+		}
+	}
+	return list
 }
 
 // top is the hash of the subtree whose top the page is.

@@ -25,7 +25,7 @@ func ProveTree(r PageReader, key []byte) (TreeProof, error) {
 	var want Hash // what the parent says of the page; unknown for the root
 	for path := PagePath(""); ; {
 		var page treePage
-		if err := readTreePage(unversioned{r}, path, &page); err != nil {
+		if _, err := readTreePage(unversioned{r}, path, &page); err != nil {
 			return TreeProof{}, err
 		}
 		if path != "" && page.top() != want {
