@@ -130,14 +130,21 @@ func (s *Server) parseDocument(body []byte) (*epcis.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(doc.Warnings) > 0 && s.cfg.Genesis.Params.Rules.R3 == ledger.Reject {
+	if len(doc.Warnings) > 0 && s.params().Rules.R3 == ledger.Reject {
 		return nil, doc.Warnings
 	}
 	return doc, nil
 }
 
 func (s *Server) chainPoint() ChainPoint {
-	return ChainPoint{Genesis: s.cfg.Genesis.Hash(), Height: s.cfg.Node.Status().Height, Params: s.cfg.Genesis.Params}
+	return ChainPoint{Genesis: s.cfg.Genesis.Hash(), Height: s.cfg.Node.Status().Height, Params: s.params()}
+}
+
+func (s *Server) params() ledger.Params {
+	if s.cfg.Params == nil {
+		return s.cfg.Genesis.Params
+	}
+	return s.cfg.Params()
 }
 
 // captureTransactions reads one raw transaction, or a CBOR list of byte strings each of which is one.

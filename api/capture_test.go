@@ -244,6 +244,21 @@ func TestAdoptTakesBrokenIdentifiers(t *testing.T) {
 	}
 }
 
+// The parameters in force decide, not those of genesis; they are asked for every document.
+func TestParametersInForce(t *testing.T) {
+	params := ledger.DefaultParams()
+	h := newHarness(t, func(c *Config) { c.Params = func() ledger.Params { return params } })
+	broken := document(harvest("https://id.gs1.org/01/09521321000019/21/1", 1))
+	refused(t, h.do("POST", epcisRoot+"/capture", broken, "Content-Type", mediaJSON), ErrValidation)
+	params.Rules.R3, params.ExpiryWindow = ledger.Flagged, 77
+	if rec := h.do("POST", epcisRoot+"/capture", broken, "Content-Type", mediaJSON); strings.Contains(rec.Body.String(), "validation") {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	if at := h.server.chainPoint(); at.Params != params {
+		t.Errorf("captures are made under %+v", at.Params)
+	}
+}
+
 func TestNoSigner(t *testing.T) {
 	h := newHarness(t, func(c *Config) { c.Signer = nil })
 	p := refused(t, h.do("POST", epcisRoot+"/capture", document(harvest(bag1, 1)), "Content-Type", mediaJSON), ErrForbidden)

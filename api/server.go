@@ -31,6 +31,8 @@ type Config struct {
 	Metrics http.Handler  // nil: /metrics is 404
 	Limits  Limits
 
+	// Params are the parameters in force: documents are held against them, captures made under them. Nil: those of genesis.
+	Params func() ledger.Params
 	// Observe is told of every answer; nil: nobody is. It must not block.
 	Observe func(Observation)
 	// Fault is told of panics and of errors that became a 500, neither of which the client sees; nil: nobody is.

@@ -200,6 +200,16 @@ func (b *backend) WaitIndexed(ctx context.Context, height quorum.Height) error {
 	return kinds(b.n.index.WaitFor(ctx, height))
 }
 
+// params are those in force. If they cannot be read, which the store reports, those of genesis do: what is made under them
+// the ledger judges.
+func (b *backend) params() ledger.Params {
+	p, err := ledger.ReadParams(b.n.store.View())
+	if err != nil {
+		return b.n.genesis.Params
+	}
+	return *p
+}
+
 // Status implements api.Node.
 func (b *backend) Status() api.Status {
 	n := b.n
