@@ -238,10 +238,12 @@ func TestWhoBroughtItIn(t *testing.T) {
 	seen.Quantities, seen.EPCs = kilosOf(other, 5), []string{thing}
 	n.does("Spy", seen)
 	n.adds("Farm", []string{"urn:example:thing:2"}, kilosOf(lot, 10)...)
+	n.adds("Spy", nil, kilosOf(lot, 1)...) // some of it, but not the first
 	for _, c := range []struct {
 		who, what string
 		want      Code
 	}{
+		{"Spy", "urn:example:thing:2", CodeNotOrigin},
 		{"Farm", lot, CodeOK}, {"Spy", lot, CodeNotOrigin}, {"Spy", other, CodeNotOrigin}, {"Spy", thing, CodeNotOrigin},
 		{"Farm", thing, CodeNotOrigin}, {"Farm", "urn:example:thing:2", CodeOK}, {"Farm", "urn:example:unknown:1", CodeNotOrigin},
 	} {
