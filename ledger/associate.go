@@ -70,7 +70,7 @@ type Associations struct {
 	Intervals  []Association // ascending by time; they do not overlap
 	Dropped    bool          // older ones were dropped
 	DroppedMs  int64         // nothing is known before, ms since the Unix epoch
-	LastEvent  crypto.Hash   // that changed the list
+	LastEvent  crypto.Hash   // that changed the list, or repeated or contradicted what it says
 	LastHeight quorum.Height
 }
 
@@ -90,6 +90,7 @@ type Attached struct {
 	Now    []string // attached, canonical, ascending
 	Before []string // attached once, the first to leave first
 	More   bool     // and others before
+	Clears uint64   // times that all were detached at once
 }
 
 // associate is an AssociationEvent: devices and components are attached to a thing or a place, or detached, at the time
@@ -116,15 +117,21 @@ func (e *eventRun) attach(t thing) *Finding {
 	list, _ := get[Associations](e.o, AssociationKey(t.id))
 	if list.Dropped && e.e.timeMs < list.DroppedMs {
 		e.mark(finding(CodeTooLongAgo, t.at, t.id, decimal(list.DroppedMs)))
+		e.putAssociations(t, &list, list.Intervals)
 		return nil
 	}
 	if now := list.At(e.e.timeMs); now != nil {
 		if now.Parent == e.e.parent.id {
+			e.putAssociations(t, &list, list.Intervals)
 			return nil
 		}
 		f := finding(CodeAssociated, t.at, t.id, now.Parent, decimal(e.e.timeMs)).against(now.Event, crypto.Hash{}, now.Height)
-		if f := e.judge(f); f != nil || now.End == EndStated {
+		if f := e.judge(f); f != nil {
 			return f
+		}
+		if now.End == EndStated {
+			e.putAssociations(t, &list, list.Intervals)
+			return nil
 		}
 	}
 	e.putAssociations(t, &list, e.withAttachment(t, list.Intervals))
@@ -171,7 +178,11 @@ func (e *eventRun) detachDevices(devices []thing) {
 		}
 		return
 	}
-	attached, _ := get[Attached](e.o, AttachedKey(e.e.parent.id))
+	attached, ok := get[Attached](e.o, AttachedKey(e.e.parent.id))
+	if ok {
+		attached.Clears++
+		put(e.o, AttachedKey(e.e.parent.id), attached)
+	}
 	for _, id := range attached.Now {
 		e.detachDevice(thing{id: id, at: e.e.parent.at}, false)
 	}
@@ -182,6 +193,7 @@ func (e *eventRun) detachDevice(t thing, named bool) {
 	list, _ := get[Associations](e.o, AssociationKey(t.id))
 	if list.Dropped && e.e.timeMs < list.DroppedMs {
 		e.mark(finding(CodeTooLongAgo, t.at, t.id, decimal(list.DroppedMs)))
+		e.putAssociations(t, &list, list.Intervals)
 		return
 	}
 	parent, ms := e.e.parent.id, e.e.timeMs
@@ -191,7 +203,8 @@ func (e *eventRun) detachDevice(t thing, named bool) {
 		}
 		if a.End == EndStated {
 			if ms == a.UntilMs {
-				return // the same said again
+				e.putAssociations(t, &list, list.Intervals) // the same said again
+				return
 			}
 			break
 		}
@@ -207,15 +220,18 @@ func (e *eventRun) detachDevice(t thing, named bool) {
 		return
 	}
 	e.mark(finding(CodeNotAssociated, t.at, t.id, parent, decimal(ms)))
+	out := slices.Clip(list.Intervals)
 	if list.At(ms) == nil {
-		e.putAssociations(t, &list, append(slices.Clip(list.Intervals), Association{
+		out = append(out, Association{
 			Parent: parent, FromMs: ms, UntilMs: ms, End: EndStated, NoStart: true, Event: e.e.hash, Height: e.height, EndEvent: e.e.hash,
-		}))
+		})
 	}
+	e.putAssociations(t, &list, out)
 }
 
-// putAssociations stores the intervals of a device, in order and bounded.
+// putAssociations stores the intervals of a device, in order and bounded, and that the event has to do with them.
 func (e *eventRun) putAssociations(t thing, list *Associations, intervals []Association) {
+	intervals = slices.Clone(intervals)
 	slices.SortStableFunc(intervals, func(a, b Association) int {
 		return cmp.Or(cmp.Compare(a.FromMs, b.FromMs), cmp.Compare(a.UntilMs, b.UntilMs))
 	})
@@ -279,7 +295,7 @@ func (e *eventRun) listAttached(parent, child string, now, ever bool) {
 			list.Before, list.More = slices.Clone(list.Before[1:]), true
 		}
 	}
-	if len(list.Now)+len(list.Before) == 0 && !list.More {
+	if len(list.Now)+len(list.Before) == 0 && !list.More && list.Clears == 0 {
 		e.o.del(key)
 	} else if len(was.Now) != len(list.Now) || !slices.Equal(was.Before, list.Before) {
 		put(e.o, key, list)

@@ -42,6 +42,7 @@ func (e *eventRun) countLot(l amountOf) *Finding {
 	}
 	switch had.Amount.cmp(l.amount) {
 	case 0:
+		e.lookedAt(key)
 		return nil
 	case 1:
 		loss, _ := had.Amount.minus(l.amount)

@@ -255,6 +255,7 @@ func (e *eventRun) receiveIdle(t thing, s *standing) *Finding {
 	switch {
 	case root.Custodian == e.author:
 		e.mark(finding(CodeAlreadyHeld, t.at, t.id, e.orgName(e.author)))
+		e.countMove(root.ID) // how it came there must not be undone under this
 		return nil
 	case root.State == StateObserved && !s.packed() && e.adopts():
 		return e.claimHeld(t, s.item())

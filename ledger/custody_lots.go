@@ -140,6 +140,7 @@ func (e *eventRun) receiveLot(l amountOf) *Finding {
 func (e *eventRun) receiveIdleLot(l amountOf, lot *Lot) *Finding {
 	any, _, _ := e.stock(lot, e.author)
 	if any {
+		e.lookedAtAll(lot)
 		e.mark(finding(CodeAlreadyHeld, l.at, l.id, e.orgName(e.author)))
 		return nil
 	}
@@ -232,7 +233,14 @@ func (e *eventRun) takeShipment(sh *Shipment, l amountOf, unit string, got *Amou
 	} else {
 		e.putShipment(sh)
 	}
-	return still, e.creditPacked(taken, e.author, l.at)
+	if f := e.creditPacked(taken, e.author, l.at); f != nil {
+		return false, f
+	}
+	key := BalanceKey(l.id, e.author, unit, Available)
+	bal, _ := get[Balance](e.o, key)
+	bal.Arrivals++
+	put(e.o, key, bal)
+	return still, nil
 }
 
 func (e *eventRun) voidLot(l amountOf) *Finding {

@@ -139,12 +139,13 @@ func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
 	any, unmeasured, ever := e.stock(&lot, e.author)
 	switch {
 	case !l.measured && any:
+		e.lookedAtAll(&lot)
 		e.mark(finding(CodeUnmeasured, l.at, l.id))
 	case l.measured && unmeasured:
 		e.mark(finding(CodeUnmeasured, l.at, l.id))
 		bal.Amount = Amount{}
-		bal.Sets++
 		put(e.o, key, bal)
+		e.lookedAtAll(&lot)
 	case e.mayGrow(&lot, ever):
 		return taken, e.grow(&lot, l, bal)
 	case !any:

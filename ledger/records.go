@@ -260,6 +260,7 @@ type Lot struct {
 	Made       uint64 // transformations that made it
 	Used       uint64 // transformations that used it
 	Moves      uint64 // events that changed it, observations aside
+	Undone     uint64 // how many of Moves were undone while others stood
 	Chain      Chain
 }
 
@@ -269,7 +270,8 @@ type Balance struct {
 	Amount     Amount
 	Unmeasured bool          // and an amount that was not stated
 	Takes      uint64        // events that lowered it
-	Sets       uint64        // acts that set it to what it is, whatever it was: counted, or not measured
+	Sets       uint64        // acts for which it counted how much there was: it was counted, set, or not measured
+	Arrivals   uint64        // receipts and takings back that it came by
 	LastTake   crypto.Hash   // the last event that lowered or set it
 	TakenAt    quorum.Height // of LastTake
 }

@@ -89,13 +89,16 @@ func (e *eventRun) release(g *goods) *Finding {
 }
 
 func (e *eventRun) releaseLot(l amountOf) *Finding {
-	held, ok := get[Balance](e.o, BalanceKey(l.id, e.author, l.unit, Held))
-	part := held.Amount.smaller(l.amount)
-	if !ok || part.IsZero() {
+	key := BalanceKey(l.id, e.author, l.unit, Held)
+	held, ok := get[Balance](e.o, key)
+	if !ok {
 		return nil
 	}
-	held.Amount, _ = held.Amount.minus(part)
-	put(e.o, BalanceKey(l.id, e.author, l.unit, Held), held)
+	part := held.take(l.amount)
+	put(e.o, key, held)
+	if part.IsZero() {
+		return nil
+	}
 	l.amount = part
 	return e.credit(l, e.author)
 }
@@ -112,6 +115,7 @@ func (e *eventRun) restock(l amountOf, from, to Status) bool {
 		fromKey, toKey := BalanceKey(l.id, e.author, unit, from), BalanceKey(l.id, e.author, unit, to)
 		source, _ := get[Balance](e.o, fromKey)
 		if source.Amount.IsZero() && !source.Unmeasured {
+			e.lookedAt(fromKey)
 			continue
 		}
 		target, _ := get[Balance](e.o, toKey)
@@ -139,25 +143,52 @@ func (e *eventRun) debitHeld(l amountOf) (*PackedAmount, *Finding) {
 	key := BalanceKey(l.id, e.author, l.unit, Held)
 	held, ok := get[Balance](e.o, key)
 	if !ok || (held.Amount.IsZero() && !held.Unmeasured) {
+		e.lookedAt(key)
 		return e.debit(l)
 	}
 	if !l.measured {
+		e.lookedAt(key)
 		e.mark(finding(CodeUnmeasured, l.at, l.id))
 		return &PackedAmount{Lot: l.id, Unit: l.unit, Unmeasured: true}, nil
 	}
-	part, rest := held.Amount.smaller(l.amount), l
+	rest := l
+	part := held.take(l.amount)
 	rest.amount, _ = l.amount.minus(part)
 	if !rest.amount.IsZero() {
 		if taken, f := e.debit(rest); f != nil || taken == nil {
 			return nil, f
 		}
 	}
-	held.Amount, _ = held.Amount.minus(part)
 	put(e.o, key, held)
 	lot, _ := get[Lot](e.o, LotKey(l.id))
 	lot.LastEvent, lot.LastHeight = e.e.hash, e.height
 	put(e.o, LotKey(l.id), lot)
 	return &PackedAmount{Lot: l.id, Unit: l.unit, Amount: l.amount}, nil
+}
+
+// take takes what there is of an amount out of a balance, and returns how much that was.
+func (b *Balance) take(wanted Amount) Amount {
+	part := b.Amount.smaller(wanted)
+	b.Amount, _ = b.Amount.minus(part)
+	if part != wanted {
+		b.Sets++ // how much there was made a difference
+	}
+	return part
+}
+
+// lookedAt says that what a balance was made a difference to the event, although it left it as it was.
+func (e *eventRun) lookedAt(key []byte) {
+	if bal, ok := get[Balance](e.o, key); ok {
+		bal.Sets++
+		put(e.o, key, bal)
+	}
+}
+
+// lookedAtAll says so of all that the author has available of a lot.
+func (e *eventRun) lookedAtAll(lot *Lot) {
+	for _, unit := range lot.Units {
+		e.lookedAt(BalanceKey(lot.ID, e.author, unit, Available))
+	}
 }
 
 // sendsHeld reports whether a shipping event says that its goods are not for sale: such goods are taken from what is held

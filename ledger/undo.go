@@ -185,8 +185,10 @@ const (
 	noteContents noteKind = 4
 	noteTransit  noteKind = 5
 	noteEdge     noteKind = 6
-	noteExact    noteKind = 7 // of a record that must be as the event left it
-	noteSoft     noteKind = 8 // of a record that is put back if it is as the event left it, and else stays
+	noteExact    noteKind = 7  // of a record that must be as the event left it
+	noteSoft     noteKind = 8  // of a record that is put back if it is as the event left it, and else stays
+	noteArrivals noteKind = 9  // of who takes quantities out of shipments, oldest first
+	noteClears   noteKind = 10 // of a parent from which all devices may be detached at once
 )
 
 // noteKey notes what became of one state key.
@@ -211,6 +213,12 @@ func (w *undoWriter) noteKey(k string) {
 	case "transfer", "link", "assoc", "carries", "claimed":
 		w.kind(noteExact)
 		w.exact(space, k)
+		switch space {
+		case "transfer":
+			w.arrivals(k)
+		case "assoc":
+			w.clears(k)
+		}
 	case "uses", "linkhold", "hold":
 		w.kind(noteSoft)
 		w.exact(space, k)
@@ -331,14 +339,14 @@ func (w *undoWriter) item(id, k string) {
 	was, existed := under[Item](w.e.o, k)
 	mask := uint64(bitAbsent)
 	switch {
-	case existed:
+	case existed && (was.Flags&FlagUndone == 0 || is.Flags&FlagUndone != 0):
 		if mask = itemChange(&was, is); mask == 0 {
 			return // only its chain grew
 		}
 	case is.State == StateObserved:
-		mask, is.Moves = bitAbsent|bitSeen, 1
+		mask, is.Moves = bitAbsent|bitSeen, was.Moves+1
 	default:
-		is.Moves = 1
+		is.Moves = was.Moves + 1
 	}
 	w.kind(noteItem)
 	w.text(id)
@@ -408,7 +416,7 @@ func (w *undoWriter) lot(id, k string) {
 	is := w.e.o.layers[len(w.e.o.layers)-1][k].(*Lot)
 	was, existed := under[Lot](w.e.o, k)
 	mask := lotChange(&was, is)
-	if !existed {
+	if !existed || was.Flags&FlagUndone != 0 && is.Flags&FlagUndone == 0 {
 		mask = bitAbsent
 	} else if mask == 0 {
 		return
@@ -466,10 +474,12 @@ func (w *undoWriter) balance(k string) {
 	w.amount(was.Amount)
 	w.number(was.Takes)
 	w.number(was.Sets)
+	w.number(was.Arrivals)
 	w.flag(rec.Unmeasured)
 	w.amount(rec.Amount)
 	w.number(rec.Takes)
 	w.number(rec.Sets)
+	w.number(rec.Arrivals)
 }
 
 func (w *undoWriter) contents(id, k string) {
@@ -539,6 +549,41 @@ func (w *undoWriter) transit(k string) {
 	w.texts(added)
 	w.texts(gone)
 	w.texts(order)
+}
+
+// arrivals notes how often quantities have come to those who take them out of a shipment, when the event did: had it not,
+// what came to either since might have been taken out of this shipment.
+func (w *undoWriter) arrivals(k string) {
+	was, _ := under[Shipment](w.e.o, k)
+	is, _ := get[Shipment](w.e.o, []byte(k))
+	for _, q := range missingPacked(was.Quantities, is.Quantities) {
+		for _, who := range []crypto.Address{is.From, is.To} {
+			key := BalanceKey(q.Lot, who, q.Unit, Available)
+			bal, _ := get[Balance](w.e.o, key)
+			w.kind(noteArrivals)
+			w.text(string(key))
+			w.number(bal.Arrivals)
+		}
+	}
+}
+
+// clears notes how often all devices were taken off the parents at which a device came or went: had it not, the next time
+// would have been another matter.
+func (w *undoWriter) clears(k string) {
+	was, _ := under[Associations](w.e.o, k)
+	is, _ := get[Associations](w.e.o, []byte(k))
+	var parents []string
+	for _, a := range slices.Concat(was.Intervals, is.Intervals) {
+		if slices.Contains(was.Intervals, a) != slices.Contains(is.Intervals, a) && !slices.Contains(parents, a.Parent) {
+			parents = append(parents, a.Parent)
+		}
+	}
+	for _, parent := range parents {
+		list, _ := get[Attached](w.e.o, AttachedKey(parent))
+		w.kind(noteClears)
+		w.text(parent)
+		w.number(list.Clears)
+	}
 }
 
 // exactDigest is the first half of a hash of a record's bytes.

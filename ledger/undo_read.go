@@ -16,7 +16,7 @@ type undoNote struct {
 	kind noteKind
 	key  string // the state key, of an item, a lot and contents the identifier
 
-	moves, mask uint64 // of items and lots
+	moves, mask uint64 // of items and lots; moves also of arrivals and clears
 	item        Item   // its changed fields, as they were
 	lot         Lot
 
@@ -70,6 +70,8 @@ func (r *undoReader) next(n *undoNote) bool {
 	case noteTransit:
 		n.came, n.gone, n.left = r.hashes(), r.hashes(), r.hashes()
 	case noteEdge:
+	case noteArrivals, noteClears:
+		n.moves = r.number()
 	case noteExact, noteSoft:
 		n.before, n.after = r.string(), r.string()
 	default:
@@ -176,7 +178,7 @@ func (r *undoReader) packed() []PackedAmount {
 
 func (r *undoReader) balance() Balance {
 	b := Balance{Unmeasured: r.flag()}
-	b.Amount, b.Takes, b.Sets = r.amount(), r.number(), r.number()
+	b.Amount, b.Takes, b.Sets, b.Arrivals = r.amount(), r.number(), r.number(), r.number()
 	return b
 }
 

@@ -85,6 +85,14 @@ func (u *undoing) stands(n *undoNote) *obstacle {
 		if bal, _ := get[Balance](o, []byte(n.key)); !balanceStands(&bal, n) {
 			return &obstacle{bal.LastTake, bal.TakenAt}
 		}
+	case noteArrivals:
+		if bal, _ := get[Balance](o, []byte(n.key)); bal.Arrivals != n.moves {
+			return &obstacle{}
+		}
+	case noteClears:
+		if list, _ := get[Attached](o, AttachedKey(n.key)); list.Clears != n.moves {
+			return &obstacle{}
+		}
 	case noteTransit:
 		list, _ := get[Transit](o, []byte(n.key))
 		if len(u.transit(&list, n)) > maxOpenShipments {
@@ -218,13 +226,15 @@ func setIf[T any](mask, bit uint64, field *T, was T) {
 func (u *undoing) undoLot(n *undoNote) {
 	key := LotKey(n.key)
 	lot, ok := get[Lot](u.e.o, key)
-	if !ok || lot.Moves != n.moves {
+	switch {
+	case !ok:
+		return
+	case lot.Moves != n.moves:
+		lot.Undone++
+		put(u.e.o, key, lot)
 		return
 	}
 	was, mask := &n.lot, n.mask
-	if mask&bitAbsent != 0 {
-		lot = Lot{ID: lot.ID, Flags: FlagUndone | lot.Flags&FlagTainted, Chain: lot.Chain}
-	}
 	if mask&bitFlags != 0 {
 		lot.Flags = was.Flags&^FlagTainted | lot.Flags&FlagTainted
 	}
@@ -236,6 +246,10 @@ func (u *undoing) undoLot(n *undoNote) {
 	setIf(mask, bitMade, &lot.Made, was.Made)
 	setIf(mask, bitUsed, &lot.Used, was.Used)
 	lot.Moves = n.moves - 1
+	if mask&bitAbsent != 0 || lot.Moves == lot.Undone {
+		// Nothing that stands has brought it onto the ledger.
+		lot = Lot{ID: lot.ID, Flags: FlagUndone | lot.Flags&FlagTainted, Chain: lot.Chain}
+	}
 	lot.LastEvent, lot.LastHeight = u.e.e.hash, u.e.height
 	put(u.e.o, key, lot)
 }
@@ -243,14 +257,14 @@ func (u *undoing) undoLot(n *undoNote) {
 func (u *undoing) undoBalance(n *undoNote) {
 	key := []byte(n.key)
 	bal, _ := get[Balance](u.e.o, key)
-	asLeft := bal.Amount == n.is.Amount && bal.Unmeasured == n.is.Unmeasured && bal.Takes == n.is.Takes
+	asLeft := bal.Amount == n.is.Amount && bal.Unmeasured == n.is.Unmeasured && bal.Takes == n.is.Takes && bal.Arrivals == n.is.Arrivals
 	if asLeft && !n.existed {
 		u.e.o.del(key)
 		return
 	}
 	bal.Amount, _ = balanceWithout(&bal, n)
 	if asLeft {
-		bal.Takes = n.was.Takes
+		bal.Takes, bal.Arrivals = n.was.Takes, n.was.Arrivals
 	}
 	// No count came since, so what was not measured before the event is all that was not measured now.
 	bal.Unmeasured, bal.Sets = n.was.Unmeasured, n.was.Sets
