@@ -29,6 +29,7 @@ func TestAnyEventKeepsTheBooks(t *testing.T) {
 		net := newNet(t, g)
 		m := &modelRun{t: rt, net: net}
 		m.stockUp()
+		var done []step
 		for range rapid.IntRange(10, 60).Draw(rt, "events") {
 			if rapid.IntRange(0, 7).Draw(rt, "notice") == 0 {
 				codesSeen[m.anyNotice().Code]++
@@ -40,7 +41,14 @@ func TestAnyEventKeepsTheBooks(t *testing.T) {
 			if s.payload == nil {
 				s.event = anyEvent(m)
 			}
+			if len(done) > 0 && rapid.IntRange(0, 4).Draw(rt, "declare") == 0 {
+				s = rapid.SampledFrom(done).Draw(rt, "wrong")
+				s.event = wrongly(s.event)
+			}
 			r := m.execute(s)
+			if r.OK() && s.event != nil && s.event.ErrorDeclaration == nil {
+				done = append(done, s)
+			}
 			if r.Code == CodeInternal {
 				rt.Fatalf("internal: %s", r.Finding)
 			}

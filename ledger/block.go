@@ -43,6 +43,19 @@ type EventRecord struct {
 	Accepted bool // false: refused, see the receipt
 }
 
+// Declares says what an error declaration came to: "undone", "tainted", or "" where it came to nothing or is none.
+func (r *EventRecord) Declares() string {
+	for i := range r.Flags {
+		switch r.Flags[i].Code {
+		case CodeUndone, CodeUndoneBefore:
+			return "undone"
+		case CodeStandsOn, CodeChangedSince, CodeWindowOver, CodeTooMuchToUndo:
+			return "tainted"
+		}
+	}
+	return ""
+}
+
 // EventsOf rebuilds the records of a stored block, exactly as Apply returned them in Update.Events. The lists must be
 // those of the block, in order.
 func EventsOf(header quorum.Header, txs []*Transaction, receipts []Receipt) []EventRecord {

@@ -40,8 +40,11 @@
 //     are first seen, marked [FlagUnverified] (R5).
 //   - A company prefix held by somebody else is refused in every mode.
 //   - The ownership of items is tracked; that of quantities is not.
-//   - An error declaration marks the event it names as declared and everything the event named as tainted. Effects
-//     are not undone; a compensating event is.
+//   - An error declaration by the author of an event, within Params.CorrectionWindow blocks, undoes it where nothing stands on
+//     it: the state is as if it had not been, but for the chains, on which it stays. Else what it named is marked as tainted,
+//     the mark says which event stands on it, and a corrective event is wanted; what was made from it is not tainted by that.
+//     What was born by an undone event is not on the ledger and may be born again; its record keeps the chain ([FlagUndone]).
+//     A lot that has been moved since keeps its name, expiry and origin. Notices stay with outputs that remain.
 //
 // # Recalls
 //

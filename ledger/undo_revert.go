@@ -107,9 +107,35 @@ func (u *undoing) stands(n *undoNote) *obstacle {
 			list, _ := get[Associations](o, []byte(n.key))
 			return &obstacle{list.LastEvent, list.LastHeight}
 		}
+		if space == "link" {
+			return u.otherPart(n.key)
+		}
 		return &obstacle{}
 	}
 	return nil
+}
+
+// otherPart names another event of the same transformation.
+func (u *undoing) otherPart(key string) *obstacle {
+	link, _ := get[Link](u.e.o, []byte(key))
+	part := func(edge Edge) bool {
+		return !edge.Event.IsZero() && edge.Event != u.e.e.original && string(LinkKey(edge.Link)) == key
+	}
+	for _, id := range link.Outputs {
+		if n := u.e.made(id); n > 0 {
+			if edge, _ := get[Edge](u.e.o, MadeKey(id, n-1)); part(edge) {
+				return &obstacle{edge.Event, edge.Height}
+			}
+		}
+	}
+	for _, id := range link.Inputs {
+		if n := u.e.used(id); n > 0 {
+			if edge, _ := get[Edge](u.e.o, UsedKey(id, n-1)); part(edge) {
+				return &obstacle{edge.Event, edge.Height}
+			}
+		}
+	}
+	return &obstacle{}
 }
 
 // balanceStands reports whether a balance would be what it is had the event not been, but for the amount that the event

@@ -294,21 +294,35 @@ func (h *history) entry(ref Ref) (*entry, error) {
 	return e, nil
 }
 
-// withdraw drops error declarations and the events that they withdraw: those with the same eventID by the same author.
-// Anybody else's declaration withdraws nothing, or it could hide an event from a trace.
+// withdraw drops error declarations and the events that they withdraw: those that they repeat, or that have the same
+// eventID, by the same author. Anybody else's declaration withdraws nothing, or it could hide an event from a trace. Nor does
+// one of an event that others stand on, which the ledger says by the flag "tainted": that event is marked "declared".
 func (h *history) withdraw(it *item) {
 	type claim struct{ id, author string }
-	claims := map[claim]bool{}
+	claims := map[claim]bool{} // whether the event is gone
 	for _, e := range it.entries {
-		if e.event.ErrorDeclaration != nil && e.event.EventID != "" {
-			claims[claim{e.event.EventID, e.meta.Author}] = true
+		if e.event.ErrorDeclaration == nil {
+			continue
+		}
+		wrong := *e.event
+		wrong.ErrorDeclaration = nil
+		gone := !slices.Contains(e.meta.Flags, "tainted")
+		for _, id := range []string{e.event.EventID, wrong.Hash().String()} {
+			claims[claim{id, e.meta.Author}] = claims[claim{id, e.meta.Author}] || gone
 		}
 	}
 	it.entries = slices.DeleteFunc(it.entries, func(e *entry) bool {
 		if e.event.ErrorDeclaration != nil {
 			return true
 		}
-		if e.event.EventID == "" || !claims[claim{e.event.EventID, e.meta.Author}] {
+		gone, declared := claims[claim{e.meta.Hash, e.meta.Author}]
+		if !declared && e.event.EventID != "" {
+			gone, declared = claims[claim{e.event.EventID, e.meta.Author}]
+		}
+		if declared && !gone && !slices.Contains(e.meta.Flags, "declared") {
+			e.meta.Flags = append(slices.Clip(e.meta.Flags), "declared")
+		}
+		if !gone {
 			return false
 		}
 		h.withdrawn[e.ref] = true

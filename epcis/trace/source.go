@@ -41,7 +41,7 @@ type Meta struct {
 	TimeMs int64    // time of its block, ms since the Unix epoch
 	Author string   // address of the account that recorded it
 	Org    string   // organisation of the author, "" if it has none
-	Flags  []string // rules that the ledger flagged
+	Flags  []string // rules that the ledger flagged; of an error declaration also "undone" or "tainted"
 }
 
 // Source reads recorded events. Implementations: ledger/index, and a slice in tests.

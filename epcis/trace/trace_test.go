@@ -552,6 +552,36 @@ func TestWithdrawnEvents(t *testing.T) {
 	}
 }
 
+// TestTaintedEventsStay declares an event that others stand on, and one without an event id.
+func TestTaintedEventsStay(t *testing.T) {
+	w := newWorld(t)
+	w.by("Maker").born(kitchen, farmA+"=1KGM", farmB+"=1KGM")
+	for i, farm := range []string{farmA, farmB} {
+		wrong := *w.make(kitchen, []string{farm + "=1KGM"}, []string{salad + "=5"})
+		w.metas[len(w.metas)-1].Hash = wrong.Hash().String()
+		wrong.ErrorDeclaration = &epcis.ErrorDeclaration{DeclarationTime: epcis.NewTimestamp(1), Reason: "incorrect_data"}
+		w.add(&wrong)
+		if i == 0 {
+			meta := &w.metas[len(w.metas)-1]
+			meta.Flags = append(meta.Flags, "tainted")
+		}
+	}
+	g := w.back(salad)
+	wantItems(t, g, lineage, farmA)
+	if g.Withdrawn != 1 {
+		t.Errorf("withdrawn %d, want 1", g.Withdrawn)
+	}
+	declared := 0
+	for _, e := range g.Events {
+		if slices.Contains(e.Flags, "declared") {
+			declared++
+		}
+	}
+	if declared != 1 {
+		t.Errorf("%d events are shown as declared, want 1", declared)
+	}
+}
+
 func TestLimitsAreSaid(t *testing.T) {
 	w := lettuce(t)
 	for name, l := range map[string]Limits{"nodes": {Nodes: 3}, "depth": {Depth: 1}, "events": {Events: 4}} {

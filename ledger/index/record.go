@@ -38,6 +38,9 @@ func newRecord(r *ledger.EventRecord) (*record, error) {
 			out.Flags = append(out.Flags, rule)
 		}
 	}
+	if word := r.Declares(); word != "" {
+		out.Flags = append(out.Flags, word)
+	}
 	return out, nil
 }
 

@@ -133,7 +133,7 @@ func (c *composer) event(e event) Event {
 		out.Flags = append(out.Flags, f.String())
 	}
 	if m := c.marks[e.key()]; m != nil {
-		out.Declared = m.DeclaredBy
+		out.Declared, out.Undone = m.DeclaredBy, m.Undone
 	}
 	if d := ev.ErrorDeclaration; d != nil {
 		out.Reason = d.Reason

@@ -34,7 +34,7 @@ func (c *composer) journey() {
 	t.part = func(n name) bool { return c.w.known[n] != nil }
 	for i, e := range c.list {
 		before := t.around()
-		if e.rec.Event.ErrorDeclaration == nil {
+		if e.rec.Event.ErrorDeclaration == nil && !c.undone(e) {
 			t.move(e)
 		}
 		step := Step{Event: e.rec.Hash, Index: i, Act: self.actOf(e)}
@@ -49,9 +49,15 @@ func (c *composer) journey() {
 	}
 }
 
+// undone reports whether the effects of an event were undone.
+func (c *composer) undone(e event) bool {
+	m := c.marks[e.key()]
+	return m != nil && m.Undone
+}
+
 // hold notes who got the subject by an event.
 func (c *composer) hold(e event, s *Step) {
-	if c.w.item == nil || s.In != "" && s.Act != ActReceived {
+	if c.undone(e) || c.w.item == nil || s.In != "" && s.Act != ActReceived {
 		return
 	}
 	how := ""

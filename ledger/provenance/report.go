@@ -189,6 +189,7 @@ type Event struct {
 	Claims      []string      `json:"claims,omitempty"` // certification
 	Flags       []string      `json:"flags,omitempty"`  // what the rules had to say, as sentences
 	Declared    crypto.Hash   `json:"declaredBy,omitzero"`
+	Undone      bool          `json:"undone,omitempty"`  // it was declared erroneous, and nothing of it stands
 	Reason      string        `json:"reason,omitempty"`  // of an error declaration
 	Declares    crypto.Hash   `json:"declares,omitzero"` // the event that it declares erroneous
 	Things      []string      `json:"things"`            // of the history, that it names
