@@ -21,6 +21,7 @@ type overlay struct {
 	view   View
 	read   map[string]cached // what the view answered, decoded
 	layers []map[string]any  // block, transaction, event; nil in a map: deleted
+	spare  []map[string]any  // empty ones, for layers to come
 	err    error
 }
 
@@ -35,23 +36,46 @@ func newOverlay(v View) *overlay {
 }
 
 // push opens a layer.
-func (o *overlay) push() { o.layers = append(o.layers, map[string]any{}) }
+func (o *overlay) push() {
+	if n := len(o.spare); n > 0 {
+		o.layers, o.spare = append(o.layers, o.spare[n-1]), o.spare[:n-1]
+		return
+	}
+	o.layers = append(o.layers, map[string]any{})
+}
+
+// maxSpare is the most records in a layer whose map is used again: emptying a large one costs more than a new one.
+const maxSpare = 64
 
 // drop forgets the top layer.
-func (o *overlay) drop() { o.layers = o.layers[:len(o.layers)-1] }
-
-// merge moves the top layer into the one below.
-func (o *overlay) merge() {
+func (o *overlay) drop() {
 	top := o.layers[len(o.layers)-1]
-	o.drop()
-	below := o.layers[len(o.layers)-1]
-	for k, rec := range top { // order does not matter: keys are distinct
-		below[k] = rec
+	o.layers = o.layers[:len(o.layers)-1]
+	if len(top) <= maxSpare {
+		clear(top)
+		o.spare = append(o.spare, top)
 	}
 }
 
+// merge moves the top layer into the one below.
+func (o *overlay) merge() {
+	n := len(o.layers)
+	if below := o.layers[n-2]; len(below) == 0 {
+		o.layers[n-1], o.layers[n-2] = below, o.layers[n-1]
+	} else {
+		for k, rec := range o.layers[n-1] { // order does not matter: keys are distinct
+			below[k] = rec
+		}
+	}
+	o.drop()
+}
+
 // dropTo drops layers until n are left.
-func (o *overlay) dropTo(n int) { o.layers = o.layers[:n] }
+func (o *overlay) dropTo(n int) {
+	for len(o.layers) > n {
+		o.drop()
+	}
+}
 
 // get returns the record at key as a copy; false if there is none.
 func get[T any](o *overlay, key []byte) (T, bool) {

@@ -67,6 +67,7 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 	// Blocks are much alike: a batch that grew would have been copied several times.
 	batch := s.db.NewBatch(pebble.WithInitialSizeBytes(min(s.batchSize+s.batchSize/8, maxBatchGuess)))
 	c := &commit{s: s, batch: batch, header: header, payload: payload, up: up, next: next}
+	c.undo.offsets, c.undo.entries = s.undo.offsets[:0], s.undo.entries[:0]
 	if cert != nil && cert.Finalizes() == up.Block {
 		c.cert = cert.Encode()
 	}
@@ -76,6 +77,9 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 		return crypto.Hash{}, err
 	}
 	s.batchSize = c.batch.Len()
+	if s.undo = c.undo; cap(s.undo.entries) > maxBatchGuess {
+		s.undo = undoRecord{}
+	}
 	if err := c.apply(false); err != nil {
 		return crypto.Hash{}, err
 	}

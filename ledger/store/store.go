@@ -50,6 +50,7 @@ type Store struct {
 	filter    *keyFilter    // of the present state
 	filled    chan struct{} // closed when nobody fills the filter any more
 	batchSize int           // bytes of the last block's batch; used by Commit only
+	undo      undoRecord    // memory of the last block's; used by Commit only
 
 	tip atomic.Pointer[tipRecord] // written by Commit only
 
