@@ -539,3 +539,136 @@ func anyQuarrel(m *modelRun) Payload {
 	}
 	return d
 }
+
+// TestDisputesAndCorrections: holding and counting are undone like other events; what a dispute stands on is not.
+func TestDisputesAndCorrections(t *testing.T) {
+	q := newQuarrel(t, nil)
+	lot := modelLot(0, 1)
+	q.produce([]string{modelItem(0, 1)}, kilosOf(lot, 100)...)
+	declare := func(who string, e *epcis.Event, want Code) {
+		t.Helper()
+		wrong := *e
+		wrong.ErrorDeclaration = &epcis.ErrorDeclaration{DeclarationTime: epcis.NewTimestamp(q.timeMs + 60_000), Reason: "did_not_occur"}
+		r := q.must(q.tx(who, capture(t, Rollback, &wrong)))
+		for _, f := range r.Flags {
+			if f.Code == want {
+				return
+			}
+		}
+		t.Errorf("want %s: %+v", want, r.Flags)
+	}
+	hold := q.event("OBSERVE", "holding", nil, kilosOf(lot, 30)...)
+	q.record("org0", hold)
+	declare("org0", hold, CodeUndone)
+	q.has(0, lot, "KGM", Held, "0")
+	q.has(0, lot, "KGM", Available, "100")
+	count := q.event("OBSERVE", "cycle_counting", nil, kilosOf(lot, 90)...)
+	q.record("org0", count)
+	declare("org0", count, CodeUndone)
+	q.has(0, lot, "KGM", Available, "100")
+
+	ship := q.event("OBSERVE", "shipping", []string{modelItem(0, 1)}, kilosOf(lot, 40)...)
+	ship.Destinations = []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(1)}}
+	sh := q.record("org0", ship)
+	take := q.event("OBSERVE", "receiving", nil, kilosOf(lot, 10)...)
+	q.record("org1", take)
+	id := q.dispute("org1", sh, DisputeLine{Kind: Shortage, ID: modelItem(0, 1)}, kilosLine(Damage, lot, 5))
+	declare("org0", ship, CodeStandsOn)
+	declare("org1", take, CodeChangedSince)
+	q.has(0, lot, "KGM", Available, "60")
+	q.has(1, lot, "KGM", Available, "10")
+	q.has(1, lot, "KGM", Held, "5")
+	if item := q.item(modelItem(0, 1)); item.State != StateDisputed {
+		t.Errorf("%+v", item)
+	}
+	// A resolution that took everything back does not make the shipment one that never was, either.
+	q.say("org1", &Resolve{Dispute: id, Lines: []Resolution{{Line: 0, Outcome: Withdrawn}, {Line: 1, Outcome: Withdrawn}}}, CodeOK)
+	if s := q.shipment(sh); s.OpenItems != 1 || s.State != ShipmentOpen {
+		t.Errorf("%+v", s)
+	}
+	second := q.event("OBSERVE", "shipping", nil, kilosOf(lot, 7)...)
+	second.Destinations = ship.Destinations
+	id = q.dispute("org1", q.record("org0", second), kilosLine(Shortage, lot, 7))
+	q.resolve("org1", id, 0, Withdrawn, CodeOK)
+	declare("org0", second, CodeChangedSince)
+	q.has(0, lot, "KGM", Available, "53")
+}
+
+// TestDisputedTwice: a thing that was rejected, sent back, shipped again and rejected again is in the later dispute; the end
+// of the earlier one moves nothing.
+func TestDisputedTwice(t *testing.T) {
+	q := newQuarrel(t, nil)
+	id := modelItem(0, 1)
+	q.produce([]string{id})
+	line := DisputeLine{Kind: Damage, ID: id}
+	first := q.dispute("org1", q.ship(toOrg(1), []string{id}), line)
+	back := q.event("OBSERVE", "shipping", []string{id})
+	back.Destinations = []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(0)}}
+	q.record("org1", back)
+	q.record("org0", q.event("OBSERVE", "receiving", []string{id}))
+	sh := q.ship(toOrg(1), []string{id})
+	second := q.dispute("org1", sh, line)
+	r := q.resolve("org0", first, 0, Returned, CodeOK)
+	if item := q.item(id); item.State != StateRejected || item.Custodian != orgAddress(1) || len(r.Flags) != 1 || r.Flags[0].Code != CodeGoodsMoved {
+		t.Errorf("%+v, flags %+v", item, r.Flags)
+	}
+	if d, _, err := ReadDisputeOf(q.view, id); err != nil || d == nil || d.ID != second {
+		t.Errorf("%+v, %v", d, err)
+	}
+	q.resolve("org0", first, 0, Returned, CodeLineResolved)
+	q.resolve("org1", second, 0, Withdrawn, CodeOK)
+	if item := q.item(id); item.State != StateInTransit || item.Shipment != sh || item.Custodian != orgAddress(0) {
+		t.Errorf("%+v", item)
+	}
+}
+
+// TestHandOverKeepsOwners: who agrees to what came besides passes on what it owns, not what it only keeps for others.
+func TestHandOverKeepsOwners(t *testing.T) {
+	q := newQuarrel(t, nil)
+	mine, theirs, sent := modelItem(0, 1), modelItem(0, 2), modelItem(0, 3)
+	q.produce([]string{mine, theirs, sent})
+	q.ship(sellTo(1), []string{theirs})
+	q.record("org1", q.event("OBSERVE", "receiving", []string{theirs}))
+	back := q.event("OBSERVE", "shipping", []string{theirs})
+	back.Destinations = []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(0)}}
+	q.record("org1", back)
+	q.record("org0", q.event("OBSERVE", "receiving", []string{theirs}))
+
+	// The receiver is to hold the goods of this shipment, and its sender to own them.
+	ship := q.event("OBSERVE", "shipping", []string{sent})
+	ship.Destinations = []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(1)}, {Type: "owning_party", ID: partyOf(0)}}
+	id := q.dispute("org1", q.record("org0", ship), DisputeLine{Kind: Overage, ID: theirs}, DisputeLine{Kind: Overage, ID: mine})
+	q.say("org0", &Resolve{Dispute: id, Lines: []Resolution{{Line: 0, Outcome: Agreed}, {Line: 1, Outcome: Agreed}}}, CodeOK)
+	for thing, owner := range map[string]int{theirs: 1, mine: 0} {
+		if item := q.item(thing); item.Custodian != orgAddress(1) || item.Owner != orgAddress(owner) {
+			t.Errorf("%+v", item)
+		}
+	}
+	// It was handed over once.
+	q.resolve("org0", q.dispute("org1", ship.Hash(), DisputeLine{Kind: Overage, ID: mine}), 0, Agreed, CodeAgreedMissing)
+}
+
+func TestSplit(t *testing.T) {
+	open := func(kilos int64, unmeasured bool) PackedAmount {
+		return PackedAmount{Lot: "l", Amount: amountOfKilos(kilos), Unmeasured: unmeasured}
+	}
+	for _, c := range []struct {
+		open        PackedAmount
+		want        int64
+		taken, left PackedAmount
+		ok          bool
+	}{
+		{open(5, false), 0, open(5, false), open(0, false), true},
+		{open(5, true), 0, open(5, true), open(0, false), true},
+		{open(5, false), 3, open(3, false), open(2, false), true},
+		{open(5, false), 5, open(5, false), open(0, false), true},
+		{open(5, false), 6, open(6, false), open(0, false), false},
+		{open(5, true), 6, open(6, false), open(0, true), true},
+		{open(0, true), 6, open(6, false), open(0, true), true},
+	} {
+		taken, left, ok := split(c.open, amountOfKilos(c.want))
+		if taken != c.taken || left != c.left || ok != c.ok {
+			t.Errorf("%d of %+v: took %+v, left %+v, %t", c.want, c.open, taken, left, ok)
+		}
+	}
+}

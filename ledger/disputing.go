@@ -16,6 +16,8 @@ type disputeRun struct {
 	sh  *Shipment
 	rec *DisputeRecord
 	at  string // pointer to the line in hand
+
+	ours map[string]bool // containers whose list of quantities was copied for this dispute; "": that of the shipment
 }
 
 func (t *txRun) dispute(p *Dispute) *Finding {
@@ -26,7 +28,7 @@ func (t *txRun) dispute(p *Dispute) *Finding {
 	if f != nil {
 		return f
 	}
-	d := disputeRun{txRun: t, sh: sh, rec: &DisputeRecord{
+	d := disputeRun{txRun: t, sh: sh, ours: map[string]bool{}, rec: &DisputeRecord{
 		ID: t.tx.id, Shipment: sh.Event, From: sh.From, To: t.author, Lines: slices.Clone(p.Lines),
 		Goods: make([]PackedAmount, len(p.Lines)), Outcomes: make([]Outcome, len(p.Lines)), Resolved: make([]crypto.Hash, len(p.Lines)),
 		Note: p.Note, Document: p.Document, Height: t.height, TimeMs: t.timeMs, Open: uint16(len(p.Lines)),
@@ -173,22 +175,18 @@ func (d *disputeRun) uncountable(l *DisputeLine) *Finding {
 }
 
 func (d *disputeRun) takeLoose(l *DisputeLine) (*PackedAmount, *Finding) {
-	i := slices.IndexFunc(d.sh.Quantities, func(q PackedAmount) bool { return q.Lot == l.ID && q.Unit == l.Unit })
-	if i < 0 {
+	rest, taken, f := d.takeFrom(d.sh.Quantities, "", l)
+	if f != nil {
+		return nil, f
+	}
+	if taken == nil {
 		return nil, refuse(CodeNotOpen, d.at+"/id", l.ID).against(d.sh.Event, d.sh.Tx, d.sh.Height)
 	}
-	taken, left, ok := split(d.sh.Quantities[i], l.Amount)
-	if !ok {
-		return nil, d.tooMuch(l, d.sh.Quantities[i])
+	if len(rest) < len(d.sh.Quantities) {
+		d.unlistTransit(l.ID, l.Unit, d.sh.Event)
 	}
-	d.sh.Quantities = slices.Clone(d.sh.Quantities)
-	if !left.Amount.IsZero() || left.Unmeasured {
-		d.sh.Quantities[i] = left
-		return &taken, nil
-	}
-	d.sh.Quantities = slices.Delete(d.sh.Quantities, i, i+1)
-	d.unlistTransit(l.ID, l.Unit, d.sh.Event)
-	return &taken, nil
+	d.sh.Quantities = rest
+	return taken, nil
 }
 
 // takePackedIn takes a quantity out of a container. It counts as shipped by itself then, like a thing taken off a load.
@@ -197,29 +195,61 @@ func (d *disputeRun) takePackedIn(l *DisputeLine) (*PackedAmount, *Finding) {
 	if !ok || s.root().State != StateInTransit || s.root().Shipment != d.sh.Event {
 		return nil, refuse(CodeNotOpen, d.at+"/in", l.In).against(d.sh.Event, d.sh.Tx, d.sh.Height)
 	}
+	if f := d.mayLoosen(&s, l.ID); f != nil {
+		return nil, f
+	}
 	contents, _ := get[Contents](d.o, ContentsKey(l.In))
-	i := slices.IndexFunc(contents.Quantities, func(q PackedAmount) bool { return q.Lot == l.ID && q.Unit == l.Unit })
-	if i < 0 {
+	rest, taken, f := d.takeFrom(contents.Quantities, l.In, l)
+	if f != nil {
+		return nil, f
+	}
+	if taken == nil {
 		return nil, refuse(CodeNotInside, d.at+"/id", l.ID, l.In)
 	}
-	taken, left, ok := split(contents.Quantities[i], l.Amount)
-	if !ok {
-		return nil, d.tooMuch(l, contents.Quantities[i])
-	}
-	contents.Quantities = slices.Clone(contents.Quantities)
-	if !left.Amount.IsZero() || left.Unmeasured {
-		contents.Quantities[i] = left
-	} else {
-		contents.Quantities = slices.Delete(contents.Quantities, i, i+1)
-	}
-	if box, rec := d.loosened(&s, d.author); rec != nil && d.params.Rules.R12 == Reject {
-		return nil, refuse(CodeLoosened, d.at+"/in", box.ID, rec.Type.String(), d.orgName(rec.Issuer), l.ID).against(crypto.Hash{}, rec.ID, rec.Height)
-	}
+	contents.Quantities = rest
 	d.putContents(l.In, contents)
-	if !d.sh.Shipped.plus(taken) {
+	if !d.sh.Shipped.plus(*taken) {
 		return nil, d.uncountable(l)
 	}
-	return &taken, nil
+	return taken, nil
+}
+
+// mayLoosen is R12 for quantities that a dispute takes out of a container, as for those that are unpacked.
+func (d *disputeRun) mayLoosen(s *standing, lot string) *Finding {
+	if d.params.Rules.R12 == Off {
+		return nil
+	}
+	box, rec := d.loosened(s, d.author)
+	if rec == nil {
+		return nil
+	}
+	f := refuse(CodeLoosened, d.at+"/in", box.ID, rec.Type.String(), d.orgName(rec.Issuer), lot).against(crypto.Hash{}, rec.ID, rec.Height)
+	if d.params.Rules.R12 == Reject {
+		return f
+	}
+	d.flag(f)
+	return nil
+}
+
+// takeFrom takes the quantity of a line out of a list that is ascending by lot and unit, and returns what stays; nil
+// taken: the list has none of it. The list of a container of thousands is copied once, not for each line.
+func (d *disputeRun) takeFrom(list []PackedAmount, box string, l *DisputeLine) (rest []PackedAmount, taken *PackedAmount, f *Finding) {
+	i, found := slices.BinarySearchFunc(list, PackedAmount{Lot: l.ID, Unit: l.Unit}, comparePacked)
+	if !found {
+		return list, nil, nil
+	}
+	part, left, ok := split(list[i], l.Amount)
+	if !ok {
+		return nil, nil, d.tooMuch(l, list[i])
+	}
+	if !d.ours[box] {
+		d.ours[box], list = true, slices.Clone(list)
+	}
+	if left.Amount.IsZero() && !left.Unmeasured {
+		return slices.Delete(list, i, i+1), &part, nil
+	}
+	list[i] = left
+	return list, &part, nil
 }
 
 func (d *disputeRun) tooMuch(l *DisputeLine, open PackedAmount) *Finding {

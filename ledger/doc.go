@@ -20,19 +20,31 @@
 // # What events do
 //
 // Custody is tracked for items (anything named in an EPC list) one by one, and for lots and classes (anything named in
-// a quantity list) as balances per custodian and unit. A party on the ledger is an account address; organisations give
+// a quantity list) as balances per custodian, unit and [Status]. A party on the ledger is an account address; organisations give
 // it a name, prefixes and party identifiers.
 //
 //   - An item has one custodian or is in transit. Packing is inherited, not copied: custody, place and ownership
 //     changes of a container are those of its contents from the moment they were packed until they are unpacked, so
 //     that shipping a pallet touches the pallet only. [ReadItem] resolves this.
-//   - Loose quantities are in [Balance]; packed ones are in the [Contents] of their container; shipped ones are in
-//     their [Shipment]. What was produced minus what was consumed is always the sum of the three.
+//   - Loose quantities are in [Balance], available or held; packed ones are in the [Contents] of their container; shipped
+//     ones are in their [Shipment]; those that did not arrive are in the [DisputeRecord] until it is resolved. What was
+//     produced minus what was consumed, lost and written off is always the sum of these.
+//   - bizStep holding sets available stock apart, stocking and storing take it back; held stock is not shipped, packed or
+//     used up, only destroyed, or sent off with a disposition that says it is not for sale (returned, recalled, damaged,
+//     expired, disposed, non_sellable_other). cycle_counting and stock_taking by who holds stock set what is available to
+//     what was counted: a loss is written off and flagged, a gain breaks R10 unless the author may commission the lot.
 //   - bizStep shipping, or departing that names a receiving party, locks goods for the receiver: the possessing_party of the
 //     destinations, else the owning_party, else the location's organisation. receiving or accepting by that receiver closes
 //     it. In strict networks a shipment must name a receiver that is on the ledger. In adopt networks one that does
 //     not is flagged: a named party that is not on the ledger is stood in for by the shipper until it joins, and a
-//     shipment that names nobody goes to the first organisation that receives it, as a bearer document would.
+//     shipment that names nobody goes to the first organisation that receives or disputes it, as a bearer document would.
+//   - A receiver receives what it accepts, and a [Dispute] accounts for the rest, so that accepted, rejected and short are
+//     what was shipped ([Shipment.Accepted]). What is short is nobody's to act on; what is rejected is the receiver's to
+//     hold, to destroy or to send back, not to use; ownership passes only with what is accepted in the end. What arrived and
+//     was not shipped is a claim until the shipper agrees. Each line ends by a [Resolve] of the side that gives something up
+//     by it, or after Params.SettleMs of a regulator. What was received is not disputed, apart from missing data and what
+//     came besides: it is shipped back. What is lost or destroyed as the end of a dispute is so with all that is in it. A
+//     dispute is no event: it stands in the shipment's record, not on the chains of the goods.
 //   - Flagged means recorded, without the effect that the rule guards: an unknown item shipped in a network that flags
 //     R6 is on the record and nobody's custody changes. Exceptions, because real goods move that way: acting on a
 //     packed item unpacks it (R8); a device is attached where it was last said to be (R9); goods under a notice and expired

@@ -192,17 +192,15 @@ func (r *resolveRun) withdraw(line *DisputeLine, q *PackedAmount, o Outcome) {
 // endLot ends the dispute of a quantity.
 func (r *resolveRun) endLot(line *DisputeLine, goods *PackedAmount, o Outcome) *Finding {
 	q := *goods
-	if line.Kind == Damage && o != Kept {
+	if line.Kind == Damage {
 		q = r.takeHeld(line, q)
 	}
 	code := CodeOK
 	switch o {
 	case Credited, Agreed, Returned:
 		code = r.stow(q, r.rec.From, Available)
-	case Delivered:
+	case Delivered, Kept:
 		code = r.stow(q, r.rec.To, Available)
-	case Kept:
-		code = r.stow(r.takeHeld(line, q), r.rec.To, Available)
 	case Withdrawn:
 		r.withdraw(line, goods, o)
 		return r.reopen(line, q)
