@@ -19,7 +19,7 @@ import (
 // What a claim demands depends on the chain of custody model of the certificate (ISO 22095:2020):
 //
 //   - Identity preserved and segregated: goods may be born with the claim. A product carries it if everything that went into
-//     its transformation carried it under a model at least as strict; what is counted in pieces is left out where anything
+//     its transformation carried it under a model at least as strict, and the account still has as much; what is counted in pieces is left out where anything
 //     is weighed or measured, for it is packaging. Identity preserved also asks that all of it is from one source.
 //   - Controlled blending and mass balance: a product carries the claim as long as the account of its maker covers it.
 //     The account is of an organisation, a claim and a unit. Goods with the claim that it receives, or that are born in
@@ -331,7 +331,21 @@ func (e *eventRun) mayClaim(b *born, give *CarriedClaim, link *Link) (bool, *Fin
 		e.creditClaim(e.author, give.Claim, b.unit, b.amount)
 		return true, nil
 	}
-	return e.inputsCarry(b, give, link)
+	if ok, f := e.inputsCarry(b, give, link); f != nil || !ok {
+		return false, f
+	}
+	return e.inputsCovered(b, give, link)
+}
+
+// inputsCovered asks whether the account still has what went in with the claim, where products of mass balance took from it.
+func (e *eventRun) inputsCovered(b *born, give *CarriedClaim, link *Link) (bool, *Finding) {
+	for _, w := range link.Claimed {
+		acct, _ := get[ClaimAccount](e.o, ClaimAccountKey(e.author, w.Claim, w.Unit))
+		if free := acct.Free(); w.Claim == give.Claim && !acct.Made.IsZero() && free.cmp(w.Amount) < 0 {
+			return false, e.judge(finding(CodeClaimShort, b.at, e.orgName(e.author), textOf(w.Amount, w.Unit), w.Claim, textOf(free, w.Unit)))
+		}
+	}
+	return true, nil
 }
 
 // inputsCarry asks whether everything that went into a transformation carries a claim strictly enough.

@@ -57,6 +57,9 @@
 //     the mark says which event stands on it, and a corrective event is wanted; what was made from it is not tainted by that.
 //     What was born by an undone event is not on the ledger and may be born again; its record keeps the chain ([FlagUndone]).
 //     A lot that has been moved since keeps its name, expiry and origin. Notices stay with outputs that remain.
+//   - Quantities are counted in one unit of each dimension, converted exactly: see [Amount].
+//   - What comes out of a transformation is held against what went in (R11, yield.go), and what leaves with a claim against
+//     what came in with it (R16, claims.go). Plots of land are in plot.go.
 //
 // # Recalls
 //

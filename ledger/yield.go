@@ -160,16 +160,16 @@ func (a Amount) needed(ppm uint64) (Amount, bool) {
 	}
 	hi, lo := bits.Mul64(uint64(a.Coefficient), million)
 	e := int(a.Exponent)
-	// More digits, while they are wanted and the quotient stays inside 63 bits.
-	for e > minAmountExponent && hi < ppm/32 && bits.Rem64(hi, lo, ppm) != 0 {
-		carry, l := bits.Mul64(lo, 10)
-		hi, lo = hi*10+carry, l
-		e--
-	}
 	if hi >= ppm {
 		return Amount{}, false
 	}
 	q, r := bits.Div64(hi, lo, ppm)
+	// More digits, while they are wanted and there is room for them.
+	for ; e > minAmountExponent && r != 0 && q < math.MaxInt64/10; e-- {
+		high, low := bits.Mul64(r, 10)
+		digit, rest := bits.Div64(high, low, ppm)
+		q, r = q*10+digit, rest
+	}
 	if q >= math.MaxInt64 {
 		return Amount{}, false
 	}
