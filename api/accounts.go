@@ -17,6 +17,7 @@ type AccountInfo struct {
 	Keys         []KeyInfo         `json:"keys,omitempty"`      // added or revoked; the key of the address is active unless it is here
 	Threshold    int               `json:"threshold,omitempty"` // how many active keys must sign; left out: one
 	Organisation *OrganisationInfo `json:"organisation,omitempty"`
+	Proof        *ProofInfo        `json:"proof,omitempty"` // with prove=true, of the account's record
 }
 
 // ReleaseInfo is unbonded money that becomes free when evidence about an epoch no longer counts.
@@ -42,6 +43,8 @@ type OrganisationInfo struct {
 	Prefixes []string       `json:"prefixes"` // GS1 company prefixes it holds
 	Admitted bool           `json:"admitted"`
 	Since    quorum.Height  `json:"since"`
+	Height   quorum.Height  `json:"height,omitempty"` // block after which this holds, where no list or account says it
+	Proof    *ProofInfo     `json:"proof,omitempty"`  // with prove=true, of the stored record
 }
 
 // OrganisationList is a page of organisations by address.
@@ -57,6 +60,7 @@ type PrefixInfo struct {
 	Holder  *Holder       `json:"holder,omitempty"` // now; absent if nobody
 	Tenures []TenureInfo  `json:"tenures"`          // oldest first
 	Height  quorum.Height `json:"height"`
+	Proof   *ProofInfo    `json:"proof,omitempty"` // with prove=true, of the stored record
 }
 
 // TenureInfo is the time for which somebody held a prefix.
@@ -113,13 +117,16 @@ func (s *Server) getAccount(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, height, release := s.cfg.State.Snapshot()
-	defer release()
+	view, err := s.reading(r)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
 	account, err := ledger.ReadAccount(view, address)
 	if err != nil {
 		return nil, err
 	}
-	out := AccountInfo{Address: address, Height: height, Exists: account != nil}
+	out := AccountInfo{Address: address, Height: view.Height(), Exists: account != nil}
 	if account != nil {
 		out.Balance, out.Bonded = account.Balance, account.Bonded
 		if account.Needed() > 1 {
@@ -140,6 +147,9 @@ func (s *Server) getAccount(r *request) (*reply, error) {
 		info := organisationInfo(org)
 		out.Organisation = &info
 	}
+	if out.Proof, err = s.prove(r, ledger.AccountKey(address)); err != nil {
+		return nil, err
+	}
 	return &reply{json: out}, nil
 }
 
@@ -154,13 +164,24 @@ func (s *Server) listOrganisations(r *request) (*reply, error) {
 			return nil, problem(ErrBadRequest, "after is not an address").want("the next of the page before", text)
 		}
 	}
-	view, height, release := s.cfg.State.Snapshot()
-	defer release()
-	addresses, err := s.cfg.State.Organisations(r.Context(), after, limit+1)
+	view, err := s.reading(r)
 	if err != nil {
 		return nil, err
 	}
-	out := OrganisationList{Organisations: []OrganisationInfo{}, Height: height}
+	defer view.Close()
+	var past []byte
+	if !after.IsZero() {
+		past = ledger.OrganisationKey(after)
+	}
+	keys, err := view.Keys(r.Context(), ledger.Organisations(), past, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	addresses := make([]crypto.Address, len(keys))
+	for i, key := range keys {
+		copy(addresses[i][:], key[len(ledger.Organisations()):])
+	}
+	out := OrganisationList{Organisations: []OrganisationInfo{}, Height: view.Height()}
 	if len(addresses) > limit {
 		addresses = addresses[:limit]
 		out.Next = &addresses[limit-1]
@@ -170,7 +191,7 @@ func (s *Server) listOrganisations(r *request) (*reply, error) {
 		if err != nil {
 			return nil, err
 		}
-		if org != nil { // listed after the snapshot was taken, otherwise
+		if org != nil { // it came later than the height that was asked about, otherwise
 			out.Organisations = append(out.Organisations, organisationInfo(org))
 		}
 	}
@@ -180,11 +201,13 @@ func (s *Server) listOrganisations(r *request) (*reply, error) {
 // getOrganisation finds an organisation by its address or by its name.
 func (s *Server) getOrganisation(r *request) (*reply, error) {
 	id := r.PathValue("id")
-	view, _, release := s.cfg.State.Snapshot()
-	defer release()
+	view, err := s.reading(r)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
 	var org *ledger.Organisation
-	address, err := crypto.ParseAddress(id)
-	if err == nil {
+	if address, parseErr := crypto.ParseAddress(id); parseErr == nil {
 		org, err = ledger.ReadOrganisation(view, address)
 	} else {
 		org, err = ledger.ReadOrganisationNamed(view, id)
@@ -195,7 +218,12 @@ func (s *Server) getOrganisation(r *request) (*reply, error) {
 	if org == nil {
 		return nil, problem(ErrNotFound, "there is no organisation %q", show(id)).want("an address or a registered name", id)
 	}
-	return &reply{json: organisationInfo(org)}, nil
+	out := organisationInfo(org)
+	out.Height = view.Height()
+	if out.Proof, err = s.prove(r, ledger.OrganisationKey(org.Address)); err != nil {
+		return nil, err
+	}
+	return &reply{json: out}, nil
 }
 
 func (s *Server) getPrefix(r *request) (*reply, error) {
@@ -203,8 +231,11 @@ func (s *Server) getPrefix(r *request) (*reply, error) {
 	if !isPrefix(digits) {
 		return nil, problem(ErrBadRequest, "this is not a GS1 company prefix").want("4 to 12 digits", digits)
 	}
-	view, height, release := s.cfg.State.Snapshot()
-	defer release()
+	view, err := s.reading(r)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
 	prefix, err := ledger.ReadPrefix(view, digits)
 	if err != nil {
 		return nil, err
@@ -213,7 +244,7 @@ func (s *Server) getPrefix(r *request) (*reply, error) {
 		return nil, problem(ErrNotFound, "nobody ever held the company prefix %s", digits)
 	}
 	read := &itemReader{view: view}
-	out := PrefixInfo{Prefix: digits, Height: height, Tenures: []TenureInfo{}}
+	out := PrefixInfo{Prefix: digits, Height: view.Height(), Tenures: []TenureInfo{}}
 	for _, t := range prefix.Holders {
 		if h := read.holder(t.Holder); h != nil {
 			out.Tenures = append(out.Tenures, TenureInfo{Holder: *h, From: t.From, Until: t.Until, ApprovedBy: t.ApprovedBy})
@@ -222,7 +253,11 @@ func (s *Server) getPrefix(r *request) (*reply, error) {
 	if now, ok := prefix.Holder(); ok {
 		out.Holder = read.holder(now.Holder)
 	}
-	return &reply{json: out}, read.err
+	if read.err != nil {
+		return nil, read.err
+	}
+	out.Proof, err = s.prove(r, ledger.PrefixKey(digits))
+	return &reply{json: out}, err
 }
 
 func isPrefix(s string) bool {
@@ -234,9 +269,12 @@ func isPrefix(s string) bool {
 	return len(s) >= 4 && len(s) <= 12
 }
 
-func (s *Server) listValidators(*request) (*reply, error) {
-	view, height, release := s.cfg.State.Snapshot()
-	defer release()
+func (s *Server) listValidators(r *request) (*reply, error) {
+	view, err := s.reading(r)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
 	epoch, err := ledger.CurrentEpoch(view)
 	if err != nil {
 		return nil, err
@@ -246,7 +284,7 @@ func (s *Server) listValidators(*request) (*reply, error) {
 		return nil, err
 	}
 	out := ValidatorList{
-		Validators: []ValidatorInfo{}, Height: height,
+		Validators: []ValidatorInfo{}, Height: view.Height(),
 		Epoch: uint64(epoch.Number), AnchorHeight: epoch.AnchorHeight, Power: uint64(epoch.Set.Total()),
 	}
 	seen := map[crypto.PublicKey]bool{}

@@ -28,7 +28,8 @@ type Client struct {
 	base      string // without a slash at the end
 	http      *http.Client
 	minHeight quorum.Height // 0: none
-	most      int64         // bytes of an answer
+	asOf      *quorum.Height
+	most      int64 // bytes of an answer
 
 	known *knownGenesis // shared with the clients that AtLeast makes
 }
@@ -197,7 +198,7 @@ func problemFrom(res *http.Response, body []byte) *Problem {
 }
 
 func kindOfStatus(status int) Kind {
-	for _, k := range []Kind{ErrBadRequest, ErrForbidden, ErrNotFound, ErrMethod, ErrNotAcceptable, ErrConflict, ErrTooLarge, ErrTooLong,
+	for _, k := range []Kind{ErrBadRequest, ErrForbidden, ErrNotFound, ErrMethod, ErrNotAcceptable, ErrConflict, ErrPruned, ErrTooLarge, ErrTooLong,
 		ErrMediaType, ErrRefused, ErrRateLimited, ErrUnsupported, ErrBusy} {
 		if k.info().status == status {
 			return k

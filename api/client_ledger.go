@@ -38,11 +38,17 @@ func (c *Client) ChainPoint(ctx context.Context) (ChainPoint, error) {
 	if err != nil {
 		return ChainPoint{}, err
 	}
-	doc, err := c.knownGenesis(ctx, status.Genesis)
+	if _, err := c.knownGenesis(ctx, status.Genesis); err != nil {
+		return ChainPoint{}, err
+	}
+	// Not those of genesis: votes change them.
+	now := *c
+	now.asOf, now.minHeight = nil, 0
+	rules, err := now.Params(ctx, false)
 	if err != nil {
 		return ChainPoint{}, err
 	}
-	return ChainPoint{Genesis: status.Genesis, Height: status.Height, Params: doc.Params}, nil
+	return ChainPoint{Genesis: status.Genesis, Height: status.Height, Params: rules.Params}, nil
 }
 
 // knownGenesis asks for the genesis document once per network.
@@ -175,7 +181,17 @@ func (c *Client) ProveTransaction(ctx context.Context, id crypto.Hash) (*Transac
 
 // ProveState returns the proof of the value under a raw state key, or that there is none. Check it with [StateProof.Check].
 func (c *Client) ProveState(ctx context.Context, key []byte) (*StateProof, error) {
-	out, err := ask[ProofInfo](ctx, c, "/v1/proofs/state", url.Values{"key": {hex.EncodeToString(key)}})
+	return c.proveState(ctx, url.Values{"key": {hex.EncodeToString(key)}})
+}
+
+// ProveStateAt is ProveState in the state after a block: ErrNotFound for a height to which no header commits, ErrPruned for
+// one that the node no longer keeps.
+func (c *Client) ProveStateAt(ctx context.Context, key []byte, height quorum.Height) (*StateProof, error) {
+	return c.AsOf(height).ProveState(ctx, key)
+}
+
+func (c *Client) proveState(ctx context.Context, query url.Values) (*StateProof, error) {
+	out, err := askState[ProofInfo](ctx, c, "/v1/proofs/state", query)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +215,7 @@ func (c *Client) Item(ctx context.Context, id string, o ItemOptions) (*ItemInfo,
 	if !o.Custodian.IsZero() {
 		query.Set("custodian", o.Custodian.String())
 	}
-	return ask[ItemInfo](ctx, c, "/v1/items", query)
+	return askState[ItemInfo](ctx, c, "/v1/items", query)
 }
 
 // TraceBack answers where something came from. Of the limits Depth and Nodes are asked for; 0: the server's usual.
@@ -223,12 +239,12 @@ func (c *Client) trace(ctx context.Context, path, item string, l trace.Limits) (
 
 // Account shows an account; one that nobody ever sent anything to is shown empty, with Exists false.
 func (c *Client) Account(ctx context.Context, a crypto.Address) (*AccountInfo, error) {
-	return ask[AccountInfo](ctx, c, "/v1/accounts/"+a.String(), nil)
+	return askState[AccountInfo](ctx, c, "/v1/accounts/"+a.String(), nil)
 }
 
 // Organisation finds an organisation by its address or its registered name.
 func (c *Client) Organisation(ctx context.Context, addressOrName string) (*OrganisationInfo, error) {
-	return ask[OrganisationInfo](ctx, c, "/v1/organisations/"+url.PathEscape(addressOrName), nil)
+	return askState[OrganisationInfo](ctx, c, "/v1/organisations/"+url.PathEscape(addressOrName), nil)
 }
 
 // Organisations lists organisations by address: those after the given one (zero: from the start), at most limit (0: the
@@ -238,17 +254,17 @@ func (c *Client) Organisations(ctx context.Context, after crypto.Address, limit 
 	if !after.IsZero() {
 		query.Set("after", after.String())
 	}
-	return ask[OrganisationList](ctx, c, "/v1/organisations", query)
+	return askState[OrganisationList](ctx, c, "/v1/organisations", query)
 }
 
 // Prefix shows who holds and held a GS1 company prefix.
 func (c *Client) Prefix(ctx context.Context, digits string) (*PrefixInfo, error) {
-	return ask[PrefixInfo](ctx, c, "/v1/prefixes/"+url.PathEscape(digits), nil)
+	return askState[PrefixInfo](ctx, c, "/v1/prefixes/"+url.PathEscape(digits), nil)
 }
 
 // Validators lists the registered validators.
 func (c *Client) Validators(ctx context.Context) (*ValidatorList, error) {
-	return ask[ValidatorList](ctx, c, "/v1/validators", nil)
+	return askState[ValidatorList](ctx, c, "/v1/validators", nil)
 }
 
 // OpenAPI returns the description of the HTTP interface that the node serves.

@@ -271,6 +271,15 @@ func TestClientReachesEveryRoute(t *testing.T) {
 		func() error { _, err := c.Organisations(ctx, crypto.Address{}, 0); return err }, func() error { _, err := c.Validators(ctx); return err },
 		func() error { _, err := c.ProveState(ctx, []byte("x")); return err }, func() error { _, err := c.CaptureJobs(ctx, "", 0); return err },
 		func() error { _, err := c.Events(ctx, nil); return err }, func() error { _, err := c.OpenAPI(ctx); return err },
+		func() error { _, err := c.Notices(ctx, NoticeFilter{}, Page{}); return err }, func() error { _, err := c.Notice(ctx, crypto.Hash{}, true); return err },
+		func() error { _, err := c.RecallScope(ctx, crypto.Hash{}, 0); return err }, func() error { _, err := c.Scope(ctx, "x", 0); return err },
+		func() error { _, err := c.Disputes(ctx, DisputeFilter{}, Page{}); return err }, func() error { _, err := c.Dispute(ctx, crypto.Hash{}, false); return err },
+		func() error { _, err := c.Shipments(ctx, ShipmentFilter{}, Page{}); return err }, func() error { _, err := c.Shipment(ctx, crypto.Hash{}, false); return err },
+		func() error { _, err := c.Balances(ctx, BalanceFilter{}, Page{}); return err }, func() error { _, err := c.Attestations(ctx, "", "", Page{}); return err },
+		func() error { _, err := c.Attestation(ctx, "https://x/y", false); return err }, func() error { _, err := c.Anchors(ctx, "", "", Page{}); return err },
+		func() error { _, err := c.Anchor(ctx, crypto.Hash{}, false); return err }, func() error { _, err := c.Yields(ctx, "x", Page{}); return err },
+		func() error { _, err := c.Proposals(ctx, "", Page{}); return err }, func() error { _, err := c.Proposal(ctx, crypto.Hash{}, false); return err },
+		func() error { _, err := c.Params(ctx, false); return err }, func() error { _, err := c.MassBalance(ctx, BalanceSheet{Lot: "x"}); return err },
 		func() error { return c.Live(ctx) }, func() error { return c.Healthy(ctx) }, func() error { return c.Ready(ctx) },
 	} {
 		if err := ask(); err != nil && !errors.As(err, new(*Problem)) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -89,6 +90,8 @@ type fakeNode struct {
 	changed chan struct{} // closed and replaced when anything above changed
 	peers   []Peer
 	checks  []Check
+	open    int            // readings that were not closed
+	extra   []ledger.Write // that the next block makes besides
 }
 
 func newFakeNode(tb testing.TB) *fakeNode {
@@ -185,7 +188,10 @@ func (n *fakeNode) sealLocked() quorum.Height {
 	}
 	n.events = append(n.events, up.Events...)
 	cert := n.certify(h)
-	n.commit(Block{Header: h, Payload: payload, Certificate: &cert, Receipts: up.Receipts}, up.Writes)
+	writes := append(slices.Clone(up.Writes), n.extra...)
+	n.extra = nil
+	slices.SortFunc(writes, func(a, b ledger.Write) int { return bytes.Compare(a.Key, b.Key) })
+	n.commit(Block{Header: h, Payload: payload, Certificate: &cert, Receipts: up.Receipts}, writes)
 	return h.Height
 }
 
@@ -269,45 +275,97 @@ func (n *fakeNode) HeightOf(ctx context.Context, block crypto.Hash) (quorum.Heig
 	return 0, ErrNotFound
 }
 
-// failedView answers every read with an error.
-type failedView struct{ err error }
-
-// Read implements ledger.View.
-func (v failedView) Read([]byte) ([]byte, error) { return nil, v.err }
-
-// Snapshot implements State.
-func (n *fakeNode) Snapshot() (ledger.View, quorum.Height, func()) {
-	if err := n.hook(context.Background(), "Snapshot"); err != nil {
-		return failedView{err}, 0, func() {}
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.state, n.tip().Header.Height, func() {}
+// fakeReading is the state after one block.
+type fakeReading struct {
+	mapView
+	node   *fakeNode
+	height quorum.Height
+	closed bool
 }
 
-// Organisations implements State.
-func (n *fakeNode) Organisations(ctx context.Context, after crypto.Address, limit int) ([]crypto.Address, error) {
-	if err := n.hook(ctx, "Organisations"); err != nil {
+// oldest is the lowest height whose state the fake node keeps.
+const oldest = 1
+
+// At implements State.
+func (n *fakeNode) At(ctx context.Context, height *quorum.Height) (Reading, error) {
+	if err := n.hook(ctx, "At"); err != nil {
 		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var list []crypto.Address
-	stem := string(ledger.OrganisationKey(crypto.Address{})[:len(ledger.OrganisationKey(crypto.Address{}))-len(after)])
-	for _, key := range slices.Sorted(maps.Keys(n.state)) {
-		var a crypto.Address
-		if rest, ok := strings.CutPrefix(key, stem); ok && len(rest) == len(a) {
-			copy(a[:], rest)
-			if bytes.Compare(a[:], after[:]) > 0 && len(list) < limit {
-				list = append(list, a)
+	tip := n.tip().Header.Height
+	h := tip
+	if height != nil {
+		h = *height
+	}
+	switch {
+	case h > tip:
+		return nil, fmt.Errorf("%w: block %d is not here yet, the tip is block %d", ErrNotFound, h, tip)
+	case h < oldest && tip > 0:
+		return nil, &PrunedError{Height: h, Oldest: oldest}
+	}
+	n.open++
+	return &fakeReading{mapView: n.states[h], node: n, height: h}, nil
+}
+
+// Height implements Reading.
+func (r *fakeReading) Height() quorum.Height { return r.height }
+
+// Close implements Reading.
+func (r *fakeReading) Close() {
+	r.node.mu.Lock()
+	defer r.node.mu.Unlock()
+	if r.closed {
+		panic("a reading is closed twice")
+	}
+	r.closed = true
+	r.node.open--
+}
+
+// Keys implements Reading, with the keys of the present.
+func (r *fakeReading) Keys(ctx context.Context, prefix, after []byte, limit int) ([][]byte, error) {
+	if err := r.node.hook(ctx, "Keys"); err != nil {
+		return nil, err
+	}
+	r.node.mu.Lock()
+	defer r.node.mu.Unlock()
+	var out [][]byte
+	for _, key := range slices.Sorted(maps.Keys(r.node.state)) {
+		if strings.HasPrefix(key, string(prefix)) && (after == nil || key > string(after)) && len(out) < limit {
+			out = append(out, []byte(key))
+		}
+	}
+	return out, nil
+}
+
+// List implements Reading, with the places of the present.
+func (r *fakeReading) List(ctx context.Context, list ledger.List, scope string, after *ledger.Place, limit int) ([]ledger.Place, error) {
+	if err := r.node.hook(ctx, "List"); err != nil {
+		return nil, err
+	}
+	r.node.mu.Lock()
+	defer r.node.mu.Unlock()
+	newest := func(a, b ledger.Place) int {
+		return cmp.Or(cmp.Compare(b.Height, a.Height), strings.Compare(b.ID, a.ID))
+	}
+	var out []ledger.Place
+	for key, value := range r.node.state {
+		places, err := ledger.PlacesOf([]byte(key), value)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range places {
+			if p.List == list && p.Scope == scope && !p.Off && p.Height <= r.height && (after == nil || newest(*after, p) < 0) {
+				out = append(out, p)
 			}
 		}
 	}
-	return list, nil
+	slices.SortFunc(out, newest)
+	return out[:min(limit, len(out))], nil
 }
 
 // ProveState implements Prover.
-func (n *fakeNode) ProveState(ctx context.Context, key []byte) (*StateProof, error) {
+func (n *fakeNode) ProveState(ctx context.Context, key []byte, height *quorum.Height) (*StateProof, error) {
 	if err := n.hook(ctx, "ProveState"); err != nil {
 		return nil, err
 	}
@@ -318,6 +376,16 @@ func (n *fakeNode) ProveState(ctx context.Context, key []byte) (*StateProof, err
 		return nil, ErrNotReady
 	}
 	at := b.Header.ExecHeight
+	if height != nil {
+		if at = *height; at < oldest {
+			return nil, &PrunedError{Height: at, Oldest: oldest}
+		}
+		i := slices.IndexFunc(n.blocks, func(b Block) bool { return b.Header.Height > 0 && b.Header.ExecHeight == at })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: no block commits to the result of block %d yet", ErrNotFound, at)
+		}
+		b = &n.blocks[i]
+	}
 	proof, err := crypto.ProveTree(n.trees[at], key)
 	if err != nil {
 		return nil, err

@@ -88,6 +88,13 @@ func newHarness(tb testing.TB, change ...func(*Config)) *harness {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.stop)
+	tb.Cleanup(func() {
+		h.node.mu.Lock()
+		defer h.node.mu.Unlock()
+		if h.node.open != 0 {
+			tb.Errorf("%d states were not closed", h.node.open)
+		}
+	})
 	h.server, h.handler = s, s.Handler()
 	return h
 }

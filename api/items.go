@@ -81,6 +81,7 @@ type HolderBalance struct {
 	Quantity   string `json:"quantity"` // exact decimal
 	UOM        string `json:"uom,omitempty"`
 	Unmeasured bool   `json:"unmeasured,omitempty"` // and an amount nobody stated
+	Held       bool   `json:"held,omitempty"`       // set apart: not to be used
 }
 
 // ContentsInfo is what is packed directly in an item.
@@ -117,8 +118,11 @@ type Attribute struct {
 
 // itemReader gathers what the state says about one identifier; the first error sticks.
 type itemReader struct {
-	view ledger.View
-	err  error
+	view  ledger.View
+	state Reading // the same, with its lists
+	// latest is true at the tip: lists of open things serve no other height.
+	latest bool
+	err    error
 }
 
 func (s *Server) getItem(r *request) (*reply, error) {
@@ -134,35 +138,36 @@ func (s *Server) getItem(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	prove, err := r.flagParam("prove")
-	if err != nil {
-		return nil, err
-	}
 	info, err := s.itemState(r, id)
 	if err != nil {
 		return nil, err
 	}
 	info.Asked = asked
-	if info.History, info.HistoryIncomplete, err = s.history(r.Context(), asked, limit); err != nil {
+	if info.History, info.HistoryIncomplete, err = s.history(r.Context(), asked, info.Height, limit); err != nil {
 		return nil, err
 	}
 	if info.Item == nil && info.Lot == nil && len(info.History) == 0 {
 		return nil, problem(ErrNotFound, "nothing on the ledger names %s up to block %d", show(asked), info.Height).
 			help("Check the identifier; right after a capture pass the job's height as minHeight.")
 	}
-	if prove {
-		if info.Proof, err = s.proveItem(r.Context(), info); err != nil {
-			return nil, err
-		}
+	key := ledger.ItemKey(info.ID)
+	if info.Item == nil && info.Lot != nil {
+		key = ledger.LotKey(info.ID)
 	}
-	return &reply{json: info}, nil
+	if info.Proof, err = s.prove(r, key); err != nil {
+		return nil, err
+	}
+	return (&reply{json: info}).set(headerHeight, strconv.FormatUint(uint64(info.Height), 10)), nil
 }
 
 func (s *Server) itemState(r *request, id gs1.ID) (*ItemInfo, error) {
-	view, height, release := s.cfg.State.Snapshot()
-	defer release()
-	read := &itemReader{view: view}
-	info := &ItemInfo{ID: id.Canonical(), KeyType: id.Key().String(), Height: height}
+	view, err := s.reading(r)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	read := &itemReader{view: view, state: view}
+	info := &ItemInfo{ID: id.Canonical(), KeyType: id.Key().String(), Height: view.Height()}
 	item, err := ledger.ReadItem(view, info.ID)
 	if err != nil {
 		return nil, err
@@ -220,13 +225,16 @@ func (r *itemReader) lot(l *ledger.Lot) *LotState {
 func (r *itemReader) balances(l *ledger.Lot, custodian crypto.Address) []HolderBalance {
 	var out []HolderBalance
 	for _, unit := range l.Units {
-		b, err := ledger.ReadBalance(r.view, l.ID, custodian, unit, ledger.Available)
-		if err != nil {
-			r.err = err
-			return nil
-		}
-		if h := r.holder(custodian); b != nil && h != nil {
-			out = append(out, HolderBalance{Custodian: *h, Quantity: b.Amount.String(), UOM: unit, Unmeasured: b.Unmeasured})
+		for _, status := range ledger.Statuses() {
+			b, err := ledger.ReadBalance(r.view, l.ID, custodian, unit, status)
+			if err != nil {
+				r.err = err
+				return nil
+			}
+			if b == nil || status != ledger.Available && b.Amount.IsZero() && !b.Unmeasured {
+				continue
+			}
+			out = append(out, HolderBalance{Custodian: r.named(custodian), Quantity: b.Amount.String(), UOM: unit, Unmeasured: b.Unmeasured, Held: status == ledger.Held})
 		}
 	}
 	return out
@@ -295,9 +303,9 @@ func (r *itemReader) masterData(id gs1.ID) []Attribute {
 	return nil
 }
 
-// history lists the events that name an item, oldest first.
-func (s *Server) history(ctx context.Context, id string, limit int) ([]trace.Event, bool, error) {
-	refs, err := s.cfg.Trace.EventsOf(ctx, trace.Key(id), limit+1)
+// history lists the events up to a height that name an item, oldest first.
+func (s *Server) history(ctx context.Context, id string, height quorum.Height, limit int) ([]trace.Event, bool, error) {
+	refs, err := (until{s.cfg.Trace, uint64(height)}).EventsOf(ctx, trace.Key(id), limit+1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -313,17 +321,20 @@ func (s *Server) history(ctx context.Context, id string, limit int) ([]trace.Eve
 	return out, more, nil
 }
 
-// proveItem proves the record of the item or lot, or that there is none.
-func (s *Server) proveItem(ctx context.Context, info *ItemInfo) (*ProofInfo, error) {
-	key := ledger.ItemKey(info.ID)
-	if info.Item == nil && info.Lot != nil {
-		key = ledger.LotKey(info.ID)
+// until reads the events that were recorded up to a height.
+type until struct {
+	trace.Source
+	height uint64
+}
+
+// EventsOf implements trace.Source.
+func (u until) EventsOf(ctx context.Context, key string, limit int) ([]trace.Ref, error) {
+	refs, err := u.Source.EventsOf(ctx, key, limit)
+	n := len(refs)
+	for n > 0 && refs[n-1].Height > u.height { // oldest first
+		n--
 	}
-	proof, err := s.cfg.Prover.ProveState(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return proof.info()
+	return refs[:n], err
 }
 
 func (s *Server) traceBack(r *request) (*reply, error)    { return s.trace(r, trace.Back) }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
@@ -34,19 +35,45 @@ type Block struct {
 
 // State reads the state of the ledger.
 type State interface {
-	// Snapshot returns the state after the last executed block and that block's height. The view stays as it is until
-	// release is called, which must be once.
-	Snapshot() (view ledger.View, height quorum.Height, release func())
-	// Organisations lists the addresses of organisations in ascending order, those after the given one (zero: from the
-	// start), at most limit.
-	Organisations(ctx context.Context, after crypto.Address, limit int) ([]crypto.Address, error)
+	// At returns the state after a block; nil: after the last executed one. Close it. Errors: ErrNotFound for a height above
+	// the tip, *PrunedError for one whose state is no longer kept.
+	At(ctx context.Context, height *quorum.Height) (Reading, error)
 }
+
+// Reading is the state after one block, unmoved by later ones, with the lists that lead to its records.
+type Reading interface {
+	ledger.View
+	// Height is that of the block.
+	Height() quorum.Height
+	// Keys lists, ascending, at most limit state keys that begin with prefix and come after the given one (nil: from the
+	// first). They are keys of the present: read each at this height, where there may be nothing under it yet.
+	Keys(ctx context.Context, prefix, after []byte, limit int) ([][]byte, error)
+	// List returns at most limit places of a list, newest first, that come after the given one (nil: from the newest) and
+	// are not younger than this height. They are of the present too: read each record.
+	List(ctx context.Context, list ledger.List, scope string, after *ledger.Place, limit int) ([]ledger.Place, error)
+	// Close releases the state. Once.
+	Close()
+}
+
+// PrunedError says that a node does not keep the state of a height any more. It is an ErrPruned.
+type PrunedError struct {
+	Height, Oldest quorum.Height // what was asked for, and the oldest that is kept
+}
+
+// Error says what to do.
+func (e *PrunedError) Error() string {
+	return fmt.Sprintf("the state after block %d is no longer kept here, the oldest is that after block %d", e.Height, e.Oldest)
+}
+
+// Unwrap lets errors.Is(err, ErrPruned) hold.
+func (e *PrunedError) Unwrap() error { return ErrPruned }
 
 // Prover makes proofs against finalized headers.
 type Prover interface {
-	// ProveState proves the value under a raw state key, or that there is none, in the newest state that a finalized
-	// header commits to; ErrNotReady while there is no such header.
-	ProveState(ctx context.Context, key []byte) (*StateProof, error)
+	// ProveState proves the value under a raw state key, or that there is none, in the state after a block; nil: in the
+	// newest state that a finalized header commits to. Errors: ErrNotReady while there is no such header, ErrNotFound for a
+	// height that no header commits to, *PrunedError.
+	ProveState(ctx context.Context, key []byte, height *quorum.Height) (*StateProof, error)
 	// ProveTransaction proves that a transaction is in a finalized block; ErrNotFound.
 	ProveTransaction(ctx context.Context, id crypto.Hash) (*TransactionProof, error)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"waybill/epcis/trace"
 	"waybill/ledger"
 )
 
@@ -97,6 +98,9 @@ func statuses(rt route) []string {
 	if !rt.plain {
 		list = append(list, 406, 429, 503)
 	}
+	if rt.asOf {
+		list = append(list, 404, 410)
+	}
 	if rt.body != nil {
 		list = append(list, 403, 413, 415)
 	}
@@ -119,6 +123,9 @@ func parameters(rt route) []string {
 	}
 	if rt.reads {
 		out = append(out, "query minHeight")
+	}
+	if rt.asOf {
+		out = append(out, "query height")
 	}
 	for part := range strings.SplitSeq(rt.pattern, "/") {
 		if name := strings.Trim(part, "{}."); strings.HasPrefix(part, "{") && name != "$" {
@@ -279,6 +286,8 @@ func TestAnswersConform(t *testing.T) {
 	h := newHarness(t)
 	job := h.captured()
 	h.node.seal()
+	h.chain()
+	h.ruled()
 	doc, err := readOpenAPI()
 	if err != nil {
 		t.Fatal(err)
@@ -295,6 +304,13 @@ func TestAnswersConform(t *testing.T) {
 		"GET /v1/accounts/{address} /v1/accounts/" + farm, "GET /v1/organisations /v1/organisations?limit=1",
 		"GET /v1/organisations/{id} /v1/organisations/" + farm, "GET /v1/prefixes/{prefix} /v1/prefixes/" + farmPrefix,
 		"GET /v1/validators /v1/validators", "GET /v1/proofs/state /v1/proofs/state?key=aa",
+		"GET /v1/notices /v1/notices", "GET /v1/notices/{notice} /v1/notices/" + id(1).String() + "?prove=true", "GET /v1/recalls/{notice}/scope /v1/recalls/" + id(1).String() + "/scope",
+		"GET /v1/scope /v1/scope?item=" + lot1, "GET /v1/disputes /v1/disputes", "GET /v1/disputes/{dispute} /v1/disputes/" + id(1).String(),
+		"GET /v1/shipments /v1/shipments?from=" + farm, "GET /v1/shipments/{shipment} /v1/shipments/" + id(50).String(), "GET /v1/balances /v1/balances?party=" + farm,
+		"GET /v1/attestations /v1/attestations", "GET /v1/attestations/{id} /v1/attestations/urn:x:1?prove=true", "GET /v1/anchors /v1/anchors",
+		"GET /v1/anchors/{document} /v1/anchors/" + id(7).String(), "GET /v1/yields /v1/yields?party=" + farm, "GET /v1/proposals /v1/proposals",
+		"GET /v1/proposals/{proposal} /v1/proposals/" + id(8).String(), "GET /v1/params /v1/params?prove=true",
+		"GET /v1/massbalance /v1/massbalance?party=" + farm + "&class=" + strings.TrimSuffix(trace.Key(lot1), "/10/L1"),
 		"GET /epcis/v2/capture /epcis/v2/capture", "GET /epcis/v2/capture/{captureID} /epcis/v2/capture/" + refusedTx.ID().String(),
 		"GET /epcis/v2/events /epcis/v2/events", "GET /epcis/v2/eventTypes /epcis/v2/eventTypes",
 	} {

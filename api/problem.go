@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/epcis"
 	"waybill/epcis/gs1"
@@ -32,6 +33,7 @@ const (
 	ErrMethod        Kind = "method-not-allowed"    // 405
 	ErrNotAcceptable Kind = "not-acceptable"        // 406: the answer has no form that the client accepts
 	ErrConflict      Kind = "conflict"              // 409: an Idempotency-Key used for something else
+	ErrPruned        Kind = "pruned"                // 410: a height whose state this node no longer keeps; oldestHeight says which it does
 	ErrTooLarge      Kind = "too-large"             // 413: body, event count, or an answer that would be
 	ErrTooLong       Kind = "uri-too-long"          // 414
 	ErrMediaType     Kind = "unsupported-media"     // 415
@@ -75,6 +77,8 @@ func (k Kind) info() kindInfo {
 		return kindInfo{406, "Not acceptable", "NotAcceptableException"}
 	case ErrConflict:
 		return kindInfo{409, "Conflict", "ResourceAlreadyExistsException"}
+	case ErrPruned:
+		return kindInfo{410, "No longer kept", "ImplementationException"}
 	case ErrTooLarge:
 		return kindInfo{413, "Too large", "CaptureLimitExceededException"}
 	case ErrTooLong:
@@ -108,6 +112,8 @@ type Problem struct {
 	Help     string  `json:"help,omitempty"`   // what to do now
 	Rule     string  `json:"rule,omitempty"`   // of the ledger, for example "R6"
 	Errors   []Fault `json:"errors,omitempty"` // every fault of a document
+	// OldestHeight is the oldest height that can be asked about, where an older one was.
+	OldestHeight *quorum.Height `json:"oldestHeight,omitempty"`
 	// RetryAfter is in seconds; 0 where there is no use in trying again.
 	RetryAfter int `json:"retryAfter,omitempty"`
 }
@@ -194,6 +200,7 @@ func problemOf(err error) *Problem {
 		rule   *ledger.RuleError
 		form   *ledger.FormError
 		large  *http.MaxBytesError
+		pruned *PrunedError
 		kind   Kind
 		id     *gs1.ParseError
 		text   *crypto.Error
@@ -213,6 +220,8 @@ func problemOf(err error) *Problem {
 		return ruleProblem(rule)
 	case errors.As(err, &form) && form.Kind != ledger.ErrState:
 		return problem(ErrTransaction, "%s", form.Error()).help("Make the transaction with the wallet of the same version as the network; its bytes must arrive unchanged.")
+	case errors.As(err, &pruned):
+		return prunedProblem(pruned)
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
 	case errors.As(err, &kind):
@@ -237,6 +246,13 @@ func kindProblem(kind Kind, err error) *Problem {
 		p.RetryAfter = 1
 		p.Help = "Try again in a moment, or ask another node."
 	}
+	return p
+}
+
+func prunedProblem(e *PrunedError) *Problem {
+	p := problem(ErrPruned, "%s", e.Error()).want(fmt.Sprintf("height=%d or more", e.Oldest), fmt.Sprint(e.Height)).
+		help("Ask a node that keeps more history, or about a later height.")
+	p.OldestHeight = &e.Oldest
 	return p
 }
 

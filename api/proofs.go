@@ -142,7 +142,11 @@ func (s *Server) proveState(r *request) (*reply, error) {
 		return nil, problem(ErrBadRequest, "key is the raw state key in hex").want(fmt.Sprintf("1 to %d bytes in hex", maxStateKey), text).
 			help("Items are proven by /v1/items/ID?prove=true.")
 	}
-	proof, err := s.cfg.Prover.ProveState(r.Context(), key)
+	height, err := r.heightParam()
+	if err != nil {
+		return nil, err
+	}
+	proof, err := s.cfg.Prover.ProveState(r.Context(), key, height)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type route struct {
 	body    []string // media types that are read; nil: the request has no body
 	heavy   bool     // costs enough to be bounded separately
 	reads   bool     // honours minHeight
+	asOf    bool     // honours height: answers from the state after that block
 	plain   bool     // answers text to whoever asks, whatever they accept
 	handle  func(*Server, *request) (*reply, error)
 }
@@ -242,7 +243,7 @@ func parseParams(raw string, rt *route) (url.Values, error) {
 		if rt.query && name != "minHeight" {
 			continue
 		}
-		known := slices.Contains(rt.params, name) || rt.reads && name == "minHeight"
+		known := slices.Contains(rt.params, name) || rt.reads && name == "minHeight" || rt.asOf && name == "height"
 		if !known {
 			p := problem(ErrBadRequest, "unknown query parameter %q", show(name)).want(expectedParams(rt), name)
 			p.Errors = []Fault{{Pointer: "/" + show(name), Code: "unknown parameter", Detail: "this address does not know the parameter"}}
@@ -259,6 +260,9 @@ func expectedParams(rt *route) string {
 	names := slices.Clone(rt.params)
 	if rt.reads {
 		names = append(names, "minHeight")
+	}
+	if rt.asOf {
+		names = append(names, "height")
 	}
 	if len(names) == 0 {
 		return "no parameters"

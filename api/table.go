@@ -39,22 +39,23 @@ func table() []route {
 		{method: get, pattern: "/v1/epochs/{epoch}", handle: (*Server).getEpoch},
 		{method: post, pattern: "/v1/transactions", params: []string{"wait"}, body: []string{mediaTransaction}, handle: (*Server).postTransaction},
 		{method: get, pattern: "/v1/transactions/{id}", params: []string{"prove", "wait"}, handle: (*Server).getTransaction},
-		{method: get, pattern: "/v1/items", params: []string{"id", "prove", "limit", "custodian"}, heavy: true, reads: true, handle: (*Server).getItem},
-		{method: get, pattern: "/v1/items/{id...}", params: []string{"prove", "limit", "custodian"}, heavy: true, reads: true, handle: (*Server).getItem},
+		{method: get, pattern: "/v1/items", params: []string{"id", "prove", "limit", "custodian"}, heavy: true, reads: true, asOf: true, handle: (*Server).getItem},
+		{method: get, pattern: "/v1/items/{id...}", params: []string{"prove", "limit", "custodian"}, heavy: true, reads: true, asOf: true, handle: (*Server).getItem},
 		{method: get, pattern: "/v1/trace/back", params: []string{"item", "depth", "nodes"}, heavy: true, reads: true, handle: (*Server).traceBack},
 		{method: get, pattern: "/v1/trace/forward", params: []string{"item", "depth", "nodes"}, heavy: true, reads: true, handle: (*Server).traceForward},
-		{method: get, pattern: "/v1/accounts/{address}", reads: true, handle: (*Server).getAccount},
-		{method: get, pattern: "/v1/organisations", params: []string{"after", "limit"}, reads: true, handle: (*Server).listOrganisations},
-		{method: get, pattern: "/v1/organisations/{id}", reads: true, handle: (*Server).getOrganisation},
-		{method: get, pattern: "/v1/prefixes/{prefix}", reads: true, handle: (*Server).getPrefix},
-		{method: get, pattern: "/v1/validators", reads: true, handle: (*Server).listValidators},
-		{method: get, pattern: "/v1/proofs/state", params: []string{"key"}, heavy: true, handle: (*Server).proveState},
+		{method: get, pattern: "/v1/accounts/{address}", params: []string{"prove"}, reads: true, asOf: true, handle: (*Server).getAccount},
+		{method: get, pattern: "/v1/organisations", params: []string{"after", "limit"}, reads: true, asOf: true, handle: (*Server).listOrganisations},
+		{method: get, pattern: "/v1/organisations/{id}", params: []string{"prove"}, reads: true, asOf: true, handle: (*Server).getOrganisation},
+		{method: get, pattern: "/v1/prefixes/{prefix}", params: []string{"prove"}, reads: true, asOf: true, handle: (*Server).getPrefix},
+		{method: get, pattern: "/v1/validators", reads: true, asOf: true, handle: (*Server).listValidators},
+		{method: get, pattern: "/v1/proofs/state", params: []string{"key"}, heavy: true, asOf: true, handle: (*Server).proveState},
 
 		// Operation.
 		{method: get, pattern: "/livez", plain: true, handle: (*Server).live},
 		{method: get, pattern: "/healthz", plain: true, handle: (*Server).health},
 		{method: get, pattern: "/readyz", params: []string{"verbose"}, plain: true, handle: (*Server).ready},
 	}
+	list = append(list, rulesTable()...)
 	for name, param := range eventResources() {
 		base := epcisRoot + "/" + name
 		list = append(list,
@@ -63,6 +64,30 @@ func table() []route {
 			route{method: get, pattern: base + "/{value}/events", query: true, heavy: true, reads: true, handle: by(param)})
 	}
 	return list
+}
+
+// rulesTable is what the rules keep: recalls, disputes, shipments, balances, claims, votes.
+func rulesTable() []route {
+	list := func(pattern string, handle func(*Server, *request, *itemReader) (any, error), params ...string) route {
+		return route{method: http.MethodGet, pattern: pattern, params: append(params, "after", "limit"), heavy: true, reads: true, asOf: true, handle: asOf(handle)}
+	}
+	one := func(pattern string, handle func(*Server, *request, *itemReader) (any, error)) route {
+		return route{method: http.MethodGet, pattern: pattern, params: []string{"prove"}, heavy: true, reads: true, asOf: true, handle: asOf(handle)}
+	}
+	return []route{
+		list("/v1/notices", listNotices, "state", "issuer", "subject"), one("/v1/notices/{notice}", getNotice),
+		{method: http.MethodGet, pattern: "/v1/recalls/{notice}/scope", params: []string{"nodes"}, heavy: true, reads: true, asOf: true, handle: (*Server).getRecallScope},
+		{method: http.MethodGet, pattern: "/v1/scope", params: []string{"item", "nodes"}, heavy: true, reads: true, asOf: true, handle: (*Server).getScope},
+		{method: http.MethodGet, pattern: "/v1/massbalance", params: []string{"lot", "class", "party", "site", "from", "until"}, heavy: true, reads: true, asOf: true, handle: (*Server).massBalance},
+		list("/v1/disputes", listDisputes, "state", "party", "shipment"), one("/v1/disputes/{dispute}", getDispute),
+		list("/v1/shipments", listShipments, "state", "from", "to"), one("/v1/shipments/{shipment}", getShipment),
+		list("/v1/balances", listBalances, "party", "lot", "class"),
+		list("/v1/attestations", listAttestations, "issuer", "subject"), one("/v1/attestations/{id}", getAttestation),
+		list("/v1/anchors", listAnchors, "author", "about"), one("/v1/anchors/{document}", getAnchor),
+		list("/v1/yields", listYields, "party"),
+		list("/v1/proposals", listProposals, "state"), one("/v1/proposals/{proposal}", getProposal),
+		one("/v1/params", getParams),
+	}
 }
 
 // eventResources are the top-level resources of EPCIS 2.0 that lead to events, and the query parameter that each is.

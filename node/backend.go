@@ -10,7 +10,6 @@ import (
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/epcis/query"
-	"waybill/ledger"
 	"waybill/ledger/index"
 	"waybill/ledger/store"
 	"waybill/node/mempool"
@@ -62,58 +61,6 @@ func (b *backend) Epoch(_ context.Context, number quorum.Epoch) (*api.Epoch, err
 		e.Certificate, err = b.n.store.Certificate(r.Anchor.Height)
 	}
 	return e, kinds(err)
-}
-
-// Snapshot implements api.State. When the store has failed the view answers every read with that error.
-func (b *backend) Snapshot() (ledger.View, quorum.Height, func()) {
-	snap, err := b.n.store.Snapshot()
-	if err != nil {
-		return failedView{err}, b.n.store.Tip().Height, func() {}
-	}
-	return snap.View(), snap.Tip().Height, func() { _ = snap.Close() } // frees memory only
-}
-
-type failedView struct{ err error }
-
-// Read implements ledger.View.
-func (v failedView) Read([]byte) ([]byte, error) { return nil, v.err }
-
-// Organisations implements api.State.
-func (b *backend) Organisations(_ context.Context, after crypto.Address, limit int) ([]crypto.Address, error) {
-	prefix := ledger.OrganisationKey(crypto.Address{})
-	prefix = prefix[:len(prefix)-len(after)]
-	var from []byte
-	if !after.IsZero() {
-		from = ledger.OrganisationKey(after)
-	}
-	snap, err := b.n.store.Snapshot()
-	if err != nil {
-		return nil, kinds(err)
-	}
-	defer func() { _ = snap.Close() }() // frees memory only
-	entries, err := snap.Scan(prefix, from, limit)
-	if err != nil {
-		return nil, kinds(err)
-	}
-	list := make([]crypto.Address, len(entries))
-	for i, e := range entries {
-		copy(list[i][:], e.Key[len(prefix):])
-	}
-	return list, nil
-}
-
-// ProveState implements api.Prover.
-func (b *backend) ProveState(_ context.Context, key []byte) (*api.StateProof, error) {
-	p, err := b.n.store.ProveLatest(key)
-	if store.IsNotFound(err) {
-		return nil, fmt.Errorf("%w: %w", api.ErrNotReady, err) // no header commits to a state yet
-	}
-	if err != nil {
-		return nil, kinds(err)
-	}
-	return &api.StateProof{
-		Header: p.Block.Header(), Path: p.Block.Headers[1:], Certificate: p.Block.Certificate, Key: p.Key, Value: p.Value, Proof: p.Tree,
-	}, nil
 }
 
 // ProveTransaction implements api.Prover.

@@ -87,8 +87,13 @@ func Open(s Settings, g *ledger.Genesis, k Keys, log *slog.Logger, version strin
 }
 
 func (n *Node) openLedger() (err error) {
-	n.store, err = store.Open(n.settings.DataDir, n.genesis, storeOptions(n.settings))
+	opts := storeOptions(n.settings)
+	opts.Beside = index.Register
+	n.store, err = store.Open(n.settings.DataDir, n.genesis, opts)
 	if err != nil {
+		return err
+	}
+	if err := n.openRegister(); err != nil {
 		return err
 	}
 	if n.index, err = index.New(n.store.DB(), n.store, index.Options{Apply: n.store.Apply, Base: n.store.Base()}); err != nil {

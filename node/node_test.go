@@ -42,7 +42,8 @@ type cluster struct {
 	rich    crypto.PrivateKey
 	signs   map[string]bool // folders with a signer file
 
-	snapshotEvery uint64 // 0: as by default
+	snapshotEvery uint64          // 0: as by default
+	change        func(*Settings) // what a test wants otherwise; may be nil
 }
 
 type running struct {
@@ -93,6 +94,9 @@ func (c *cluster) settings(i int) Settings {
 		if n != nil && j != i {
 			s.Bootstrap = append(s.Bootstrap, n.PeerAddrs()...)
 		}
+	}
+	if c.change != nil {
+		c.change(&s)
 	}
 	return s
 }
@@ -300,7 +304,7 @@ func TestProofsVerifyAgainstTheGenesis(t *testing.T) {
 	key := ledger.AccountKey(testKey("poor").Public().Address())
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		p, err := b.ProveState(context.Background(), key)
+		p, err := b.ProveState(context.Background(), key, nil)
 		if err == nil && p.Value != nil {
 			if err := p.Check(d, key); err != nil {
 				t.Fatal(err)

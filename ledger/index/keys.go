@@ -6,7 +6,8 @@ import (
 	"waybill/epcis/trace"
 )
 
-// The keyspaces of the index, which are 0x60 to 0x6f of the store's database. Integers are big-endian.
+// The keyspaces of the index, which are 0x60 to 0x67 of the store's database; those of the register follow (register.go).
+// Integers are big-endian.
 //
 //	0x60  cursor:      –                                        height:8, version of this table:4
 //	0x61  events:      height:8, transaction:4, event:4         record (see record)
@@ -19,7 +20,7 @@ const (
 	prefixTime    = 0x63
 
 	prefixFirst = 0x60
-	prefixLast  = 0x6f
+	prefixLast  = 0x67
 )
 
 // tableVersion is raised whenever the table or what is indexed changes; an index of another version is built again.

@@ -159,6 +159,9 @@ func (c *commit) fill(old tipRecord) (tipRecord, error) {
 	c.set(heightKey(prefixRoots, h), roots.encode())
 	tip.oldest = c.prune(tip.oldest)
 	c.set(tipKey(), tip.encode())
+	if c.err == nil && c.s.beside != nil {
+		c.err = c.s.beside(c.batch, h, c.up.Writes)
+	}
 	if c.err != nil {
 		return tipRecord{}, c.s.classify(c.err, "preparing a block")
 	}

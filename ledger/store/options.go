@@ -6,6 +6,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"waybill/consensus/quorum"
+	"waybill/ledger"
 )
 
 // KeepAll as Options.History never forgets a state.
@@ -35,6 +38,9 @@ type Options struct {
 	// FilterBytes is the size of the filter that knows which keys of the state may exist; 0 means 16 MiB, which is good for
 	// some 15 million keys.
 	FilterBytes int
+	// Beside, if not nil, adds what others keep about a block to its batch, in keyspaces of their own: both are there or
+	// neither is.
+	Beside func(batch *pebble.Batch, height quorum.Height, writes []ledger.Write) error
 	// MemTableBytes bounds one of the tables in memory, of which there are up to four; 0 means 64 MiB.
 	MemTableBytes uint64
 }

@@ -36,6 +36,7 @@ type Tip struct {
 type Store struct {
 	dir     string // of the database, for messages
 	history uint64
+	beside  func(*pebble.Batch, quorum.Height, []ledger.Write) error // see Options.Beside; may be nil
 	genesis crypto.Hash
 
 	db       *pebble.DB
@@ -71,7 +72,7 @@ type Store struct {
 func Open(dir string, genesis *ledger.Genesis, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	s := &Store{
-		dir: opts.FS.PathJoin(dir, folder), history: opts.History,
+		dir: opts.FS.PathJoin(dir, folder), history: opts.History, beside: opts.Beside,
 		reporter: newReporter(), changed: make(chan struct{}),
 		tree: crypto.NewTree(opts.TreeBytes), records: newRecordCache(opts.RecordBytes), filter: newKeyFilter(opts.FilterBytes),
 		closing: make(chan struct{}), filled: make(chan struct{}),

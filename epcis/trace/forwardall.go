@@ -1,0 +1,44 @@
+package trace
+
+import (
+	"context"
+	"errors"
+)
+
+// ForwardAll traces several items at once to what was made of them and where that is now, in one graph within one set of
+// limits. Its Root is the first of them that an event names; what no event names is left out. Errors are those of Forward.
+func ForwardAll(ctx context.Context, src Source, items []string, limits Limits) (*Graph, error) {
+	w := &walk{
+		history: newHistory(ctx, src, limits.withDefaults()), dir: DirectionForward,
+		nodes: map[string]*visited{}, edges: map[edgeKey]*link{},
+	}
+	var first *item
+	var absent error = &Error{Kind: ErrItem, Detail: "no item is named"}
+	for _, id := range items {
+		root, err := w.root(id)
+		if errors.Is(err, ErrNoEvent) {
+			absent = err
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if first == nil {
+			first = root
+		}
+		if err := w.push(task{key: root.key, stretch: always, inside: always}, RoleRoot, 0); err != nil {
+			return nil, err
+		}
+	}
+	if first == nil {
+		return nil, absent
+	}
+	for len(w.queue) > 0 {
+		t := w.queue[0]
+		w.queue = w.queue[1:]
+		if err := w.work(t); err != nil {
+			return nil, err
+		}
+	}
+	return w.graph(first), nil
+}
