@@ -15,7 +15,7 @@ func (sh *shell) itemCommand() *cli.Command {
 		Name: "item", ArgsUsage: "IDENTIFIER", Usage: "what the ledger knows of one item, lot or pallet",
 		Description: "  waybill item urn:epc:id:sscc:9521004.0000000001\n" +
 			"  waybill item urn:epc:class:lgtin:9521001.010001.A1 --custodian \"Coastal Cooler\"\n  waybill item ITEM --prove --output json",
-		Flags: readFlags(
+		Flags: stateFlags(
 			&cli.StringFlag{Name: "custodian", Usage: "of a lot: how much this `ORGANISATION` (address, or name) holds"},
 			&cli.BoolFlag{Name: "prove", Usage: "with the proof against a finalized header (json)"},
 			&cli.IntFlag{Name: "limit", Usage: "most `EVENTS` of its history"},
@@ -29,7 +29,7 @@ func (sh *shell) item(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(c)
+	client, err := stateClient(c)
 	if err != nil {
 		return err
 	}

@@ -29,12 +29,12 @@ func (sh *shell) orgCommand() *cli.Command {
 			{
 				Name: "show", ArgsUsage: "NAME or ADDRESS", Usage: "one organisation",
 				Description: "  waybill org show \"Salinas Farm\"",
-				Flags:       readFlags(), Action: sh.orgShow,
+				Flags:       stateFlags(), Action: sh.orgShow,
 			},
 			{
 				Name: "list", Usage: "every organisation on the ledger",
 				Description: "  waybill org list --output json",
-				Flags:       readFlags(), Action: sh.orgList,
+				Flags:       stateFlags(), Action: sh.orgList,
 			},
 		},
 	}
@@ -61,7 +61,7 @@ func (sh *shell) orgShow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(c)
+	client, err := stateClient(c)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (sh *shell) orgList(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	client, err := newClient(c)
+	client, err := stateClient(c)
 	if err != nil {
 		return err
 	}

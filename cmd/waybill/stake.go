@@ -52,7 +52,7 @@ func (sh *shell) stakeCommand() *cli.Command {
 			{
 				Name: "list", Usage: "the validators and their stake",
 				Description: "  waybill stake list",
-				Flags:       readFlags(), Action: sh.stakeList,
+				Flags:       stateFlags(), Action: sh.stakeList,
 			},
 		},
 	}
@@ -151,7 +151,7 @@ func (sh *shell) stakeList(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	client, err := newClient(c)
+	client, err := stateClient(c)
 	if err != nil {
 		return err
 	}

@@ -286,7 +286,16 @@ func (t *traceText) label(id string) string {
 	if n != nil && n.Class != "" {
 		class = n.Class
 	}
-	name := t.names.Product(class, id)
+	return productLabel(t.names, class, id)
+}
+
+// productLabel names an item or lot by its product and its lot or serial number.
+func productLabel(names naming, class, id string) string {
+	parsed, err := gs1.Parse(id)
+	if err != nil || parsed.Key() == gs1.KeyOpaque {
+		return id
+	}
+	name := names.Product(class, id)
 	switch parsed.Key() {
 	case gs1.KeySSCC:
 		return "pallet " + parsed.Value()
