@@ -70,6 +70,8 @@ type ScopeEntry struct {
 	SinceMs    int64         `json:"sinceMs,omitempty"`  // time of the event that put it there
 	Since      quorum.Height `json:"since,omitempty"`    // block of that event
 	ByEvents   bool          `json:"byEvents,omitempty"` // the events say so; the ledger keeps no state of it
+
+	debited bool // of what was sold: it is in no balance any more
 }
 
 // ScopeAmount adds up parts that are alike.
@@ -345,7 +347,11 @@ func (sc *scoper) standing(id string) (*standing, error) {
 // item says where one thing is.
 func (sc *scoper) item(n *trace.Node, s *standing) error {
 	i := s.item
-	e := ScopeEntry{Item: n.ID, Product: n.Class, Lot: i.Lot, Status: itemStatus(i), Holder: sc.holder(i.Custodian), Place: i.Place, Carrier: i.Parent}
+	status := itemStatus(i)
+	if status == scopeDestroyed && slices.ContainsFunc(n.Holdings, func(h trace.Holding) bool { return h.Status == trace.StatusSold }) {
+		status = scopeSold // a sale may be the end of a thing on the ledger
+	}
+	e := ScopeEntry{Item: n.ID, Product: n.Class, Lot: i.Lot, Status: status, Holder: sc.holder(i.Custodian), Place: i.Place, Carrier: i.Parent}
 	sc.since(&e, s.root.LastEvent, s.root.LastHeight)
 	switch e.Status {
 	case scopeInTransit, scopeDisputed:

@@ -83,6 +83,7 @@ func (l *lotScope) gone() error {
 		e := ScopeEntry{Item: l.node.ID, Product: l.node.Class, Lot: l.node.ID, Status: status, Quantity: amount, UOM: uom, Unmeasured: amount == "",
 			Place: h.Place, SinceMs: h.TimeMs, ByEvents: true}
 		event := l.graph.Events[h.Event]
+		e.debited = event.Action == string(epcis.ActionDelete)
 		e.Since = quorum.Height(event.Ref.Height)
 		if a, err := crypto.ParseAddress(event.Author); err == nil {
 			e.Holder = l.holder(a)
@@ -92,7 +93,7 @@ func (l *lotScope) gone() error {
 	return l.err
 }
 
-// loose lists the balances, less what their custodians sold of them: selling to consumers leaves the balance as it is.
+// loose lists the balances, less what their custodians sold of them: a sale that deletes nothing leaves the balance as it is.
 func (l *lotScope) loose() error {
 	keys, err := l.state.Keys(l.ctx, ledger.LotBalances(l.lot.ID), nil, maxLotHolders+1)
 	if err != nil {
@@ -129,7 +130,7 @@ func (l *lotScope) lessSold(e *ScopeEntry, custodian crypto.Address) bool {
 	left := &sum{}
 	left.add(e.Quantity, 1)
 	for _, o := range l.out.Entries {
-		if o.Item == e.Item && o.Status == scopeSold && o.UOM == e.UOM && o.Holder != nil && o.Holder.Address == custodian {
+		if o.Item == e.Item && o.Status == scopeSold && !o.debited && o.UOM == e.UOM && o.Holder != nil && o.Holder.Address == custodian {
 			left.add(o.Quantity, -1)
 		}
 	}
