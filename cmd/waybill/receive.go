@@ -72,6 +72,9 @@ func (sh *shell) receive(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(lines) > 0 && c.String("draft") != "" {
+		return usage("--draft writes one transaction and this makes two. Receive first, then: waybill dispute open SHIPMENT --draft FILE")
+	}
 	e, err := handoffEvent(c, "receiving", "in_progress")
 	if err != nil {
 		return err
@@ -90,7 +93,7 @@ func (sh *shell) receive(c *cli.Context) error {
 	}
 	done := &handedOver{}
 	if len(e.EPCs)+len(e.Quantities) > 0 {
-		if done, err = sh.recordEvent(c, client, w, e); err != nil {
+		if done, err = sh.recordEvent(c, client, w, e); err != nil || done == nil {
 			return err
 		}
 	}
@@ -208,15 +211,14 @@ func (sh *shell) openDispute(c *cli.Context, client *api.Client, w *wallet.Walle
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	at, err := client.ChainPoint(ctx)
+	builder, err := sh.builder(ctx, c, client, w)
 	if err != nil {
 		return nil, err
 	}
-	builder := wallet.Builder{Author: w.Address(), At: at, Tip: c.Uint64("tip")}
 	if after != nil {
 		builder.DependsOn = []crypto.Hash{after.ID}
 	}
-	body, err := builder.Build(&ledger.Dispute{Shipment: shipment, Lines: lines, Note: c.String("note"), Document: document})
+	body, err := buildPayload(builder, &ledger.Dispute{Shipment: shipment, Lines: lines, Note: c.String("note"), Document: document})
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (sh *shell) ship(c *cli.Context) error {
 		return err
 	}
 	done, err := sh.recordEvent(c, client, w, e)
-	if err != nil {
+	if err != nil || done == nil {
 		return err
 	}
 	return sh.told(c, done, "Shipped to "+c.String("to")+".", "waybill receive "+done.Event.String()+", in the name of the receiver")
@@ -163,7 +163,7 @@ type handedOver struct {
 	capture     *api.TxInfo // nil: nothing was recorded
 }
 
-// recordEvent captures one event in the wallet's name.
+// recordEvent captures one event in the wallet's name. Nil without an error: a draft was written, and nothing sent.
 func (sh *shell) recordEvent(c *cli.Context, client *api.Client, w *wallet.Wallet, e *epcis.Event) (*handedOver, error) {
 	if err := checkWait(c); err != nil {
 		return nil, err
@@ -174,7 +174,18 @@ func (sh *shell) recordEvent(c *cli.Context, client *api.Client, w *wallet.Walle
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	tx, err := signPayload(ctx, client, w, &ledger.Capture{Mode: ledger.Rollback, Events: [][]byte{data}}, c.Uint64("tip"))
+	builder, err := sh.builder(ctx, c, client, w)
+	if err != nil {
+		return nil, err
+	}
+	body, err := buildPayload(builder, &ledger.Capture{Mode: ledger.Rollback, Events: [][]byte{data}})
+	if err != nil {
+		return nil, err
+	}
+	if c.String("draft") != "" {
+		return nil, sh.saveDraft(c, builder, w, []ledger.Body{body})
+	}
+	tx, err := w.Sign(body)
 	if err != nil {
 		return nil, err
 	}
