@@ -26,14 +26,8 @@ const maxBalanced = 1_000
 
 // massBalance adds up the events of a lot, or of all lots of a class, up to the height that is asked about.
 func (s *Server) massBalance(r *request) (*reply, error) {
-	height, err := r.heightParam()
+	height, err := s.indexedHeight(r)
 	if err != nil {
-		return nil, err
-	}
-	if height == nil {
-		indexed := s.cfg.Events.IndexedHeight()
-		height = &indexed
-	} else if err := s.cfg.Events.WaitIndexed(r.Context(), *height); err != nil {
 		return nil, err
 	}
 	state, err := s.cfg.State.At(r.Context(), height)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"time"
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
@@ -34,6 +35,36 @@ func (s *Server) reading(r *request) (Reading, error) {
 		return nil, err
 	}
 	return s.cfg.State.At(r.Context(), height)
+}
+
+// indexPatience is how long an answer that needs the events too waits for the index to come to the tip.
+const indexPatience = 2 * time.Second
+
+// indexedHeight is the height of answers from both the state and the events: the one that is asked about, or the tip, or,
+// where the index stays behind, the height that it has come to.
+func (s *Server) indexedHeight(r *request) (*quorum.Height, error) {
+	height, err := r.heightParam()
+	if err != nil {
+		return nil, err
+	}
+	if height != nil {
+		return height, s.cfg.Events.WaitIndexed(r.Context(), *height)
+	}
+	state, err := s.cfg.State.At(r.Context(), nil)
+	if err != nil {
+		return nil, err
+	}
+	tip := state.Height()
+	state.Close()
+	ctx, cancel := context.WithTimeout(r.Context(), min(indexPatience, s.cfg.Limits.WaitTime/2))
+	defer cancel()
+	if err := s.cfg.Events.WaitIndexed(ctx, tip); err != nil {
+		if r.Context().Err() != nil {
+			return nil, err
+		}
+		tip = min(tip, s.cfg.Events.IndexedHeight())
+	}
+	return &tip, nil
 }
 
 // asOf runs a handler of the state, and says in a header too which height the answer is of.

@@ -161,14 +161,8 @@ func (s *Server) getRecallScope(r *request) (*reply, error) {
 
 // scope answers at the height that is asked about, or up to which the index has come.
 func (s *Server) scope(r *request, subjects func(*itemReader, *ScopeInfo) ([]string, error)) (*reply, error) {
-	height, err := r.heightParam()
+	height, err := s.indexedHeight(r)
 	if err != nil {
-		return nil, err
-	}
-	if height == nil {
-		indexed := s.cfg.Events.IndexedHeight()
-		height = &indexed
-	} else if err := s.cfg.Events.WaitIndexed(r.Context(), *height); err != nil {
 		return nil, err
 	}
 	limits, err := scopeLimits(r)

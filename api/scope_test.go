@@ -149,6 +149,19 @@ func TestScope(t *testing.T) {
 	refused(t, h.get("/v1/scope?nodes=0&item="+lot1), ErrBadRequest)
 }
 
+// An index that stays behind is waited for a while; then the answer is of its height, and says so.
+func TestScopeOfALaggingIndex(t *testing.T) {
+	h := newHarness(t, impatient)
+	h.chain()
+	tip := h.node.Status().Height
+	h.node.setLag(3)
+	scope, err := h.client().Scope(t.Context(), lot1, 0)
+	check(t, err)
+	if scope.Height != tip-3 {
+		t.Errorf("of height %d, the tip is %d", scope.Height, tip)
+	}
+}
+
 // What is in no balance any more is missing; what a receiver states short is disputed; a limit is said aloud.
 func TestScopeOfWhatIsNotThere(t *testing.T) {
 	h := newHarness(t)
