@@ -10,6 +10,7 @@ import (
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/epcis/query"
+	"waybill/ledger"
 	"waybill/ledger/index"
 	"waybill/ledger/store"
 	"waybill/node/mempool"
