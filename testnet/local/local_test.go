@@ -23,6 +23,7 @@ func TestDocuments(t *testing.T) {
 	for _, f := range frauds() {
 		used[f.file] = f.company
 	}
+	used[forbidden] = "store1"
 	entries, err := documents.ReadDir("lettuce")
 	if err != nil {
 		t.Fatal(err)
