@@ -85,7 +85,7 @@ func ownStatuses(rt route) []int {
 		"GET /epcis/v2/readPoints": {501}, "GET /epcis/v2/dispositions": {501},
 		"GET /v1/blocks/{block}": {200, 404}, "GET /v1/epochs/{epoch}": {200, 404}, "POST /v1/transactions": {200, 202, 404, 422}, "GET /v1/transactions/{id}": {200, 404},
 		"GET /v1/items": {200, 404}, "GET /v1/items/{id...}": {200, 404}, "GET /v1/trace/back": {200, 404}, "GET /v1/trace/forward": {200, 404},
-		"GET /v1/organisations/{id}": {200, 404}, "GET /v1/prefixes/{prefix}": {200, 404},
+		"GET /v1/certificates": {200, 404, 413}, "GET /v1/organisations/{id}": {200, 404}, "GET /v1/prefixes/{prefix}": {200, 404},
 		"GET /healthz": {200, 503}, "GET /readyz": {200, 503},
 	}[key]; known {
 		return own

@@ -26,6 +26,8 @@ type Config struct {
 	Trace        trace.Source
 	Node         Node
 
+	Certifier Certifier // nil: there are no certificates
+
 	Jobs    JobStore      // nil: [NewMemoryJobs] with 10,000 places
 	Signer  CaptureSigner // nil: EPCIS documents are refused, signed transactions are taken
 	Metrics http.Handler  // nil: /metrics is 404

@@ -48,6 +48,7 @@ func table() []route {
 		{method: get, pattern: "/v1/organisations/{id}", params: []string{"prove"}, reads: true, asOf: true, handle: (*Server).getOrganisation},
 		{method: get, pattern: "/v1/prefixes/{prefix}", params: []string{"prove"}, reads: true, asOf: true, handle: (*Server).getPrefix},
 		{method: get, pattern: "/v1/validators", reads: true, asOf: true, handle: (*Server).listValidators},
+		{method: get, pattern: "/v1/certificates", params: []string{"item", "height", "depth", "events", "epoch"}, heavy: true, handle: (*Server).getCertificate},
 		{method: get, pattern: "/v1/proofs/state", params: []string{"key"}, heavy: true, asOf: true, handle: (*Server).proveState},
 
 		// Operation.

@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"waybill/crypto"
-	"waybill/epcis/gs1"
-)
+import "waybill/crypto"
 
 // Named is what an event names, as the ledger reads it: identifiers in canonical form, each once in a list. The event is
 // on the chain of everything named that was on the ledger.
@@ -60,13 +57,3 @@ func (n *Named) Holds(id string, lot bool) bool {
 // CanonicalID returns the spelling under which the state knows an identifier: the canonical one, or the identifier as it
 // is where it does not parse.
 func CanonicalID(id string) string { return canonical(id) }
-
-// ClassOf returns the canonical class (without lot and serial) of an item or lot, "" for what is no trade item or does not
-// parse. A class is its own class.
-func ClassOf(id string) string {
-	parsed, err := gs1.Parse(id)
-	if err != nil {
-		return ""
-	}
-	return parsed.Class().Canonical()
-}

@@ -262,7 +262,7 @@ func (n *Node) openAPI() (err error) {
 	}
 	b := &backend{n}
 	n.server, err = api.New(api.Config{
-		Genesis: n.genesis, Chain: b, State: b, Prover: b, Submitter: b, Transactions: b, Events: b, Trace: n.index, Node: b,
+		Genesis: n.genesis, Chain: b, State: b, Prover: b, Submitter: b, Transactions: b, Events: b, Trace: n.index, Node: b, Certifier: b,
 		Signer: n.keys.Capture, Params: b.params, Metrics: n.metrics.handler(), Observe: n.metrics.observe,
 		Fault: func(route string, err error) { n.log.Error("an API request failed", "route", route, "error", err) },
 	})

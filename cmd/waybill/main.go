@@ -101,7 +101,7 @@ func (sh *shell) app() *cli.App {
 		Commands: []*cli.Command{
 			sh.walletCommand(), sh.sendCommand(), sh.stakeCommand(), sh.validatorsCommand(),
 			sh.captureCommand(), sh.shipCommand(), sh.receiveCommand(), sh.disputeCommand(), sh.recallCommand(), sh.eventsCommand(), sh.traceCommand(), sh.itemCommand(), sh.txCommand(), sh.blockCommand(),
-			sh.idCommand(), sh.hashCommand(),
+			sh.certificateCommand(), sh.verifyCommand(), sh.idCommand(), sh.hashCommand(),
 			sh.balanceCommand(), sh.massBalanceCommand(), sh.attestCommand(), sh.anchorCommand(), sh.yieldCommand(), sh.govCommand(), sh.accountCommand(),
 			sh.orgCommand(), sh.prefixCommand(), sh.delegateCommand(), sh.keyCommand(),
 			sh.nodeCommand(), sh.snapshotCommand(), sh.signerCommand(), sh.testnetCommand(), sh.versionCommand(),

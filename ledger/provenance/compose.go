@@ -30,6 +30,7 @@ func (v *verifier) report(w *walk) *Report {
 	c.notices()
 	c.custody()
 	c.journey()
+	c.places()
 	r.Proofs = v.counts(w)
 	return r
 }
@@ -173,6 +174,11 @@ func (c *composer) things() {
 			t.Kind, t.BornBy, t.Lot = "lot", c.org(n.batch.BornBy), n.batch.LotNumber
 			t.ExpiryMs, t.Flags = n.batch.ExpiryMs, n.batch.Flags.Names()
 		}
+		for _, id := range n.products() {
+			if t.About == nil {
+				t.About = c.about(id)
+			}
+		}
 		for _, e := range n.events {
 			t.Events = append(t.Events, c.index[e.key()])
 			if p := n.packedInto(e); p != "" && !slices.Contains(t.Packed, p) {
@@ -188,6 +194,30 @@ func (c *composer) things() {
 		c.r.Things = append(c.r.Things, t)
 	}
 	c.r.Complete = len(c.r.Cuts) == 0
+}
+
+func (c *composer) about(id string) []Fact {
+	m := c.w.master[id]
+	if m == nil {
+		return nil
+	}
+	var out []Fact
+	for _, a := range m.Attributes {
+		out = append(out, Fact{Name: a.Name, Value: a.Value})
+	}
+	return out
+}
+
+// places lists the places of the events of which something is known.
+func (c *composer) places() {
+	seen := map[string]bool{}
+	for _, e := range c.list {
+		id := ledger.CanonicalID(placeOf(e.rec.Event))
+		if about := c.about(id); about != nil && !seen[id] {
+			seen[id] = true
+			c.r.Places = append(c.r.Places, Site{ID: id, About: about})
+		}
+	}
 }
 
 func (c *composer) making(n *node, m making) Making {
@@ -227,14 +257,17 @@ func (c *composer) notices() {
 	}
 	for _, rec := range slices.SortedFunc(maps.Values(c.w.notices), compareNotices) {
 		n := Notice{
-			ID: rec.ID, Type: noticeType(rec.Type), Open: rec.ReleasedAt == 0, Blocks: rec.Type != ledger.Alert, Issuer: c.org(rec.Issuer),
+			ID: rec.ID, Type: rec.Type.String(), Open: rec.ReleasedAt == 0, Blocks: rec.Type != ledger.Alert, Issuer: c.org(rec.Issuer),
 			Reason: rec.Reason, Instructions: rec.Instructions, TimeMs: rec.TimeMs, Height: rec.Height, ReleasedAt: rec.ReleasedAt, Only: true,
 		}
 		for _, node := range c.w.nodes {
-			if c.under(node, rec.ID) {
+			if c.under(node, rec) {
 				n.Over = append(n.Over, node.id)
 				n.Only = n.Only && node.role == roleContainer
 			}
+		}
+		if len(n.Over) == 0 {
+			continue // over goods of the same class without a lot number
 		}
 		if n.Open && n.Blocks && !n.Only {
 			c.r.Recalled = true
@@ -243,40 +276,29 @@ func (c *composer) notices() {
 	}
 	for _, node := range c.w.nodes {
 		if c.w.open != nil && c.w.open.Open > 0 && node.role != roleContainer && c.overfull(node) {
-			c.r.Recalled = true // more notices than the list takes: held while any is open
+			c.r.Recalled = true
 		}
 	}
-}
-
-// noticeType is the text of a type.
-func noticeType(t ledger.NoticeType) string {
-	switch t {
-	case ledger.Recall:
-		return "recall"
-	case ledger.Withdrawal:
-		return "withdrawal"
-	case ledger.Quarantine:
-		return "quarantine"
-	}
-	return "alert"
 }
 
 func compareNotices(a, b *ledger.NoticeRecord) int {
 	return cmp.Or(cmp.Compare(a.Height, b.Height), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
-func (c *composer) under(n *node, notice crypto.Hash) bool {
-	for _, id := range n.heldAs() {
-		if h := c.w.holds[id]; h != nil && slices.Contains(h.Notices, notice) {
+// under reports whether a notice reaches a thing. In the hold of a class it may be about goods without a lot number only.
+func (c *composer) under(n *node, r *ledger.NoticeRecord) bool {
+	for _, of := range n.heldAs() {
+		if h := c.w.holds[of.ID]; h != nil && slices.Contains(h.Notices, r.ID) && (!of.Class || slices.Contains(r.Subjects, of.ID)) {
 			return true
 		}
 	}
 	return false
 }
 
+// overfull reports whether there are more notices over a thing than its hold lists: it is blocked while any is open.
 func (c *composer) overfull(n *node) bool {
-	for _, id := range n.heldAs() {
-		if h := c.w.holds[id]; h != nil && h.More {
+	for _, of := range n.heldAs() {
+		if h := c.w.holds[of.ID]; h != nil && h.More {
 			return true
 		}
 	}

@@ -35,7 +35,8 @@
 // Other things than the subject with more than Request.Events events are named and not followed. Where the walk was cut
 // short the report says so, and that the history is not complete.
 //
-// What is in a container, where an amount of a lot lies, money, and master data are no part of a certificate. That what
+// Master data of the products and places is shown as it was last recorded. What is in a container, where an amount of a lot
+// lies, and money are no part of a certificate. That what
 // somebody recorded is true, no ledger can show.
 //
 // # The file

@@ -276,6 +276,12 @@ func (w *world) capture(author string, events ...*epcis.Event) *ledger.Transacti
 		}
 		p.Events = append(p.Events, data)
 	}
+	return w.tx(author, p)
+}
+
+// tx is a transaction of any kind.
+func (w *world) tx(author string, p ledger.Payload) *ledger.Transaction {
+	w.t.Helper()
 	key := testKey(author)
 	body, err := ledger.NewBody(w.genesis.Hash(), key.Address(), w.tip().Height+10, p)
 	if err != nil {
@@ -308,11 +314,18 @@ func (w *world) Header(h quorum.Height) (quorum.Header, error) {
 
 func (w *world) Certificate(h quorum.Height) (*quorum.Certificate, error) { return w.certs[h], nil }
 func (w *world) Payload(h quorum.Height) ([][]byte, error)                { return w.payloads[h], nil }
-func (w *world) Receipts(h quorum.Height) ([]ledger.Receipt, error)       { return w.receipts[h], nil }
 func (w *world) ReceiptsRoot(h quorum.Height) (crypto.Hash, error)        { return w.roots[h], nil }
 func (w *world) ReceiptsChain(h quorum.Height) (crypto.Hash, error)       { return w.chains[h], nil }
 func (w *world) EpochStart(e quorum.Epoch) (*quorum.Set, quorum.Header, error) {
 	return w.starts[e].set, w.starts[e].anchor, nil
+}
+
+func (w *world) Receipts(h quorum.Height) ([][]byte, error) {
+	var out [][]byte
+	for i := range w.receipts[h] {
+		out = append(out, w.receipts[h][i].Encode())
+	}
+	return out, nil
 }
 
 func (w *world) EventsOf(id string, limit int) ([]Place, error) {

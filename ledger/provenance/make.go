@@ -24,7 +24,8 @@ type Chain interface {
 	// Certificate finalizes the block by itself; nil where a descendant's does.
 	Certificate(h quorum.Height) (*quorum.Certificate, error)
 	Payload(h quorum.Height) ([][]byte, error)
-	Receipts(h quorum.Height) ([]ledger.Receipt, error)
+	// Receipts are those of the transactions of the payload, encoded.
+	Receipts(h quorum.Height) ([][]byte, error)
 	ReceiptsRoot(h quorum.Height) (crypto.Hash, error)
 	// ReceiptsChain is the chain of receipts roots up to block h.
 	ReceiptsChain(h quorum.Height) (crypto.Hash, error)
@@ -128,8 +129,10 @@ type blockData struct {
 	header   quorum.Header
 	payload  [][]byte
 	receipts [][]byte
-	decoded  []ledger.Receipt
 }
+
+// maxBlocks bounds the blocks in memory: they have megabytes, and few events of each are needed.
+const maxBlocks = 8
 
 func (m *maker) block(h quorum.Height) (*blockData, error) {
 	if b := m.blocks[h]; b != nil {
@@ -143,17 +146,17 @@ func (m *maker) block(h quorum.Height) (*blockData, error) {
 	if b.payload, err = m.src.Chain.Payload(h); err != nil {
 		return nil, err
 	}
-	if b.decoded, err = m.src.Chain.Receipts(h); err != nil {
+	if b.receipts, err = m.src.Chain.Receipts(h); err != nil {
 		return nil, err
 	}
-	for i := range b.decoded {
-		b.receipts = append(b.receipts, b.decoded[i].Encode())
+	if len(m.blocks) == maxBlocks {
+		clear(m.blocks)
 	}
 	m.blocks[h] = b
 	return b, nil
 }
 
-// carry loads a transaction.
+// carry loads a transaction with its proofs.
 func (m *maker) carry(p Place) (*carried, error) {
 	p.Event = 0
 	if c := m.loaded[p]; c != nil {
@@ -163,17 +166,30 @@ func (m *maker) carry(p Place) (*carried, error) {
 	if err != nil {
 		return nil, err
 	}
-	if uint64(p.Tx) >= uint64(len(b.payload)) || uint64(p.Tx) >= uint64(len(b.decoded)) {
+	if uint64(p.Tx) >= uint64(len(b.payload)) || len(b.receipts) != len(b.payload) {
 		return nil, refuse(ErrBehind, nil, "block %d has no transaction %d, as the list of events says", p.Height, p.Tx)
 	}
-	tx, err := ledger.DecodeTransaction(b.payload[p.Tx])
+	c := &carried{}
+	if c.tx, err = ledger.DecodeTransaction(b.payload[p.Tx]); err != nil {
+		return nil, err
+	}
+	receipt, err := ledger.DecodeReceipt(b.receipts[p.Tx])
 	if err != nil {
 		return nil, err
 	}
-	c := &carried{tx: tx, records: ledger.EventsOf(b.header, []*ledger.Transaction{tx}, b.decoded[p.Tx:p.Tx+1])}
+	c.records = ledger.EventsOf(b.header, []*ledger.Transaction{c.tx}, []ledger.Receipt{*receipt})
 	for i := range c.records {
 		c.records[i].TxIndex = int(p.Tx)
 	}
+	in, err := crypto.MerkleProve(b.payload, int(p.Tx))
+	if err != nil {
+		return nil, err
+	}
+	out, err := crypto.MerkleProve(b.receipts, int(p.Tx))
+	if err != nil {
+		return nil, err
+	}
+	c.proof = transaction{Index: in.Index, Size: in.Size, Raw: b.payload[p.Tx], Path: joined(in.Path), Receipt: b.receipts[p.Tx], ReceiptPath: joined(out.Path)}
 	m.loaded[p] = c
 	return c, nil
 }
@@ -257,23 +273,12 @@ func (m *maker) proveTransactions() error {
 	}
 	slices.SortFunc(places, func(a, b Place) int { return cmp.Or(cmp.Compare(a.Height, b.Height), cmp.Compare(a.Tx, b.Tx)) })
 	for i, p := range places {
-		b := m.blocks[p.Height]
 		if n := len(m.cert.blocks); n == 0 || m.cert.blocks[n-1].Height != p.Height {
 			m.cert.blocks = append(m.cert.blocks, block{Height: p.Height})
 		}
-		in, err := crypto.MerkleProve(b.payload, int(p.Tx))
-		if err != nil {
-			return err
-		}
-		receipt, err := crypto.MerkleProve(b.receipts, int(p.Tx))
-		if err != nil {
-			return err
-		}
-		m.loaded[p].index = uint32(i)
-		m.cert.transactions = append(m.cert.transactions, transaction{
-			Block: uint32(len(m.cert.blocks) - 1), Index: in.Index, Size: in.Size, Raw: b.payload[p.Tx], Path: joined(in.Path),
-			Receipt: b.receipts[p.Tx], ReceiptPath: joined(receipt.Path),
-		})
+		c := m.loaded[p]
+		c.index, c.proof.Block = uint32(i), uint32(len(m.cert.blocks)-1)
+		m.cert.transactions = append(m.cert.transactions, c.proof)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type Report struct {
 	Things  []Thing   `json:"things"`  // the subject first
 	Events  []Event   `json:"events"`  // of all things, as recorded
 	Holders []Holding `json:"holders,omitempty"`
+	Places  []Site    `json:"places,omitempty"` // of the events, where master data says something about them
 
 	// Stale: the validators that are taken on trust were elected longer ago than the trusting period of the network. Old keys
 	// could have made another history; compare a block with a source you trust (Trust.Pin).
@@ -151,11 +152,24 @@ type Thing struct {
 	Lot      string   `json:"lot,omitempty"`
 	ExpiryMs int64    `json:"expiryMs,omitempty"`
 	Flags    []string `json:"flags,omitempty"`
-	Count    uint64   `json:"count"`            // of its events, as the state says
-	Events   []int    `json:"events,omitempty"` // into Report.Events, in order of the chain
-	Cut      bool     `json:"cut,omitempty"`    // they are not here
+	About    []Fact   `json:"masterData,omitempty"` // of it or of its product, as somebody recorded it
+	Count    uint64   `json:"count"`                // of its events, as the state says
+	Events   []int    `json:"events,omitempty"`     // into Report.Events, in order of the chain
+	Cut      bool     `json:"cut,omitempty"`        // they are not here
 	Made     []Making `json:"made,omitempty"`
 	Packed   []string `json:"packedIn,omitempty"`
+}
+
+// Fact is an attribute of master data.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Site is a place with what somebody recorded about it.
+type Site struct {
+	ID    string `json:"id"` // canonical
+	About []Fact `json:"masterData"`
 }
 
 // Making is one transformation that made a thing.

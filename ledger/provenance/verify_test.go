@@ -154,6 +154,30 @@ func TestNotices(t *testing.T) {
 	}
 }
 
+// TestRecall: a recall given on the ledger reaches what was made from its subject, whatever the depth, until it is released.
+func TestRecall(t *testing.T) {
+	w := newWorld(t, "salad", 6)
+	w.tell()
+	recall := w.tx("Farm", &ledger.Notice{Type: ledger.Recall, Subjects: []string{lotA}, Reason: "glass"})
+	w.block(recall)
+	w.idle(3)
+	open := w.freeze()
+	w.idle(3)
+	w.block(w.tx("Farm", &ledger.ReleaseNotice{Notice: recall.ID(), Reason: "none found"}))
+	released := w.freeze()
+	w.idle(3)
+	for id, recalled := range map[string]bool{box1: true, salad: true, lotA: true, lotB: false, other: false, crate: false} {
+		for _, depth := range []int{0, 4} {
+			if r := verified(t, w, w.make(open, Request{ID: id, Depth: depth})); r.Recalled != recalled {
+				t.Errorf("%s, depth %d: recalled %t: %+v", id, depth, r.Recalled, r.Notices)
+			}
+			if r := verified(t, w, w.make(released, Request{ID: id, Depth: depth})); r.Recalled || recalled != (len(r.Notices) == 1) {
+				t.Errorf("%s, depth %d, released: recalled %t: %+v", id, depth, r.Recalled, r.Notices)
+			}
+		}
+	}
+}
+
 // TestNamedRefusals: each way to lie has its name.
 func TestNamedRefusals(t *testing.T) {
 	w := newWorld(t, "salad", 6)

@@ -35,6 +35,7 @@ type carried struct {
 	tx      *ledger.Transaction
 	records []ledger.EventRecord // ascending by Index
 	index   uint32               // among the transactions of the certificate
+	proof   transaction          // while a certificate is made
 	used    bool
 }
 
@@ -99,7 +100,8 @@ type walk struct {
 	notices map[crypto.Hash]*ledger.NoticeRecord
 	open    *ledger.Notices // nil: there never was a notice
 	orgs    map[crypto.Address]*ledger.Organisation
-	item    *ledger.Item // the subject with what it inherits from its containers; nil for lots
+	master  map[string]*ledger.MasterData // by identifier: of products and places; nil: nobody recorded any
+	item    *ledger.Item                  // the subject with what it inherits from its containers; nil for lots
 	under   *ledger.Shipment
 }
 
@@ -131,10 +133,12 @@ func (w *walk) run(subject string) error {
 	if len(w.nodes) == 0 {
 		return refuse(ErrNotFound, nil, "%s", subject)
 	}
-	if err := w.readSubject(subject); err != nil {
-		return err
+	for _, read := range []func() error{w.readSubject, w.readOrganisations, w.readMasterData} {
+		if err := read(); err != nil {
+			return err
+		}
 	}
-	return w.readOrganisations()
+	return nil
 }
 
 // tasks are what an identifier may name: a class is a lot, an opaque identifier either.
@@ -227,44 +231,48 @@ func (w *walk) readMarks(n *node) error {
 
 // readHolds reads the notices that a thing is under: its own, those of the lot that it names, and those of its class.
 func (w *walk) readHolds(n *node) error {
-	for _, id := range n.heldAs() {
-		if _, done := w.holds[id]; done {
+	for _, held := range n.heldAs() {
+		if _, done := w.holds[held.ID]; done {
 			continue
 		}
-		h, err := ledger.ReadHold(w.view, id)
+		h, err := ledger.ReadHold(w.view, held.ID)
 		if err != nil {
-			return missing(ErrNotice, err, "the notices over %s", id)
+			return missing(ErrNotice, err, "the notices over %s", held.ID)
 		}
-		if w.holds[id] = h; h == nil {
+		if w.holds[held.ID] = h; h == nil {
 			continue
 		}
 		for _, id := range h.Notices {
-			if _, done := w.notices[id]; done {
-				continue
+			if err := w.readNotice(id); err != nil {
+				return err
 			}
-			r, err := ledger.ReadNotice(w.view, id)
-			if err != nil {
-				return missing(ErrNotice, err, "the notice %s", id)
-			}
-			if r == nil {
-				return refuse(ErrState, nil, "the notice %s of a hold is not there", id)
-			}
-			w.notices[id] = r
 		}
 	}
 	return nil
 }
 
-// heldAs lists the identifiers whose holds concern a thing.
-func (n *node) heldAs() []string {
-	ids := []string{n.id}
-	if n.item != nil && n.item.Lot != "" {
-		ids = append(ids, n.item.Lot)
+func (w *walk) readNotice(id crypto.Hash) error {
+	if _, done := w.notices[id]; done {
+		return nil
 	}
-	if class := ledger.ClassOf(n.id); class != "" && class != n.id {
-		ids = append(ids, class)
+	r, err := ledger.ReadNotice(w.view, id)
+	if err != nil {
+		return missing(ErrNotice, err, "the notice %s", id)
 	}
-	return ids
+	if r == nil {
+		return refuse(ErrState, nil, "the notice %s of a hold is not there", id)
+	}
+	w.notices[id] = r
+	return nil
+}
+
+// heldAs lists the holds that concern a thing.
+func (n *node) heldAs() []ledger.HoldOf {
+	lot := ""
+	if n.item != nil {
+		lot = n.item.Lot
+	}
+	return ledger.HoldsOf(n.id, lot)
 }
 
 // containers are what a thing was ever packed in: each ADD that names it as a child names the container.
@@ -319,20 +327,20 @@ func (n *node) madeBy() uint64 {
 }
 
 // readSubject reads where the subject is now.
-func (w *walk) readSubject(subject string) error {
+func (w *walk) readSubject() error {
 	n := w.nodes[0]
 	if n.item == nil {
 		return nil
 	}
 	var err error
-	if w.item, err = ledger.ReadItem(w.view, subject); err != nil {
-		return missing(ErrGenealogy, err, "what %s is packed in", subject)
+	if w.item, err = ledger.ReadItem(w.view, n.id); err != nil {
+		return missing(ErrGenealogy, err, "what %s is packed in", n.id)
 	}
 	if w.item.Shipment.IsZero() {
 		return nil
 	}
 	if w.under, err = ledger.ReadShipment(w.view, w.item.Shipment); err != nil {
-		return missing(ErrGenealogy, err, "the shipment of %s", subject)
+		return missing(ErrGenealogy, err, "the shipment of %s", n.id)
 	}
 	return nil
 }
@@ -374,4 +382,47 @@ func (w *walk) addresses() []crypto.Address {
 	slices.SortFunc(out, func(a, b crypto.Address) int { return slices.Compare(a[:], b[:]) })
 	out = slices.Compact(out)
 	return slices.DeleteFunc(out, crypto.Address.IsZero)
+}
+
+// readMasterData reads what was recorded about the products and places of the history.
+func (w *walk) readMasterData() error {
+	w.master = map[string]*ledger.MasterData{}
+	for _, n := range w.nodes {
+		for _, id := range n.products() {
+			if err := w.readMaster("product", id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range w.nodes {
+		for _, e := range n.events {
+			if id := placeOf(e.rec.Event); id != "" {
+				if err := w.readMaster("location", ledger.CanonicalID(id)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// products are the names under which a thing, or the product that it is one of, may be described.
+func (n *node) products() []string {
+	if n.role == roleContainer {
+		return nil
+	}
+	parsed, err := gs1.Parse(n.id)
+	if class := parsed.Class(); err == nil && !class.IsZero() && class.Canonical() != n.id {
+		return []string{n.id, class.Canonical()}
+	}
+	return []string{n.id}
+}
+
+func (w *walk) readMaster(typ, id string) error {
+	if _, done := w.master[id]; done {
+		return nil
+	}
+	m, err := ledger.ReadMasterData(w.view, typ, id)
+	w.master[id] = m
+	return missing(ErrState, err, "what was recorded about %s", id)
 }

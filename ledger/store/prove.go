@@ -195,6 +195,28 @@ func (s *Store) ProveLatest(key []byte) (*StateProof, error) {
 	return snap.proveState(key, block.Header().ExecHeight, &block)
 }
 
+// ProvableHeight is the highest height to whose state a header with a certificate of its own commits. Errors: ErrNotFound
+// while there is no such header.
+func (s *Store) ProvableHeight() (quorum.Height, error) {
+	block, err := s.latestCertified(s.Tip().Height)
+	if err != nil {
+		return 0, err
+	}
+	return block.Header().ExecHeight, nil
+}
+
+// Prove proves what the state after block h holds for a key, or that it holds nothing. Errors: those of ViewAt.
+func (p *Snapshot) Prove(key []byte, h quorum.Height) (crypto.TreeProof, error) {
+	if err := p.kept(h); err != nil {
+		return crypto.TreeProof{}, err
+	}
+	proof, err := crypto.ProveTree(pastPages{p, h}, key)
+	if err != nil {
+		return crypto.TreeProof{}, p.s.corrupt(err, "proving a key at height %d", h)
+	}
+	return proof, nil
+}
+
 // latestCertified returns the highest block up to h that has a certificate of its own.
 func (s *Store) latestCertified(h quorum.Height) (HeaderProof, error) {
 	for at := h; at > 0 && h-at < maxPathHeaders; at-- {

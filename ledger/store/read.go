@@ -79,6 +79,11 @@ func (s *Store) Receipts(h quorum.Height) ([]ledger.Receipt, error) {
 	return receipts, nil
 }
 
+// RawReceipts returns the encoded receipts of block h in the order of its transactions. Errors: ErrNotFound.
+func (s *Store) RawReceipts(h quorum.Height) ([][]byte, error) {
+	return s.list(prefixReceipts, h, "receipts")
+}
+
 func (s *Store) list(prefix byte, h quorum.Height, what string) ([][]byte, error) {
 	raw, err := s.get(heightKey(prefix, h))
 	if err != nil {

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"waybill/ledger/provenance"
+)
+
+// What a certificate proves, in sentences. Terminal and page say the same.
+
+// certificateSummary is what its maker is told.
+func certificateSummary(p *printer, v certificateView) {
+	p.pairs([2]string{"certificate", v.File}, [2]string{"bytes", number(v.Bytes)}, [2]string{"SHA-256", v.SHA256}, [2]string{"item", v.Report.Subject},
+		[2]string{"as of block", fmt.Sprintf("%d, %s", v.Report.Height, clock(v.Report.TimeMs))}, [2]string{"shows", shows(v.Report)})
+	verdict(p, v.Report)
+}
+
+func shows(r *provenance.Report) string {
+	return fmt.Sprintf("%d events of %d things", len(r.Events), len(r.Things))
+}
+
+// certificateText is the whole report.
+func certificateText(p *printer, v certificateView) {
+	r := v.Report
+	p.title("This certificate is genuine.")
+	p.line("")
+	verdict(p, r)
+	p.line("")
+	p.title("What it proves")
+	for _, s := range proven(r) {
+		p.line("  • %s", s)
+	}
+	p.line("")
+	p.title("What happened to it")
+	rows := [][]string{}
+	for _, s := range r.Journey {
+		e := &r.Events[s.Index]
+		rows = append(rows, []string{eventClock(e.TimeMs), stepText(s, e), orgText(e.Author), siteName(r, e.Place), "block " + number(e.Height)})
+	}
+	p.rows([]string{"WHEN", "WHAT", "RECORDED BY", "WHERE", "RECORDED IN"}, rows)
+	p.line("")
+	p.title("What it was made of")
+	drawSources(p, r)
+	for _, n := range r.Notices {
+		p.line("")
+		p.title("%s", noticeText(&n))
+		for _, s := range noticeDetails(&n) {
+			p.line("  %s", s)
+		}
+	}
+	if marks := marked(r); len(marks) > 0 {
+		p.line("")
+		p.title("What the rules had to say")
+		for _, m := range marks {
+			p.line("  • %s", m)
+		}
+	}
+	p.line("")
+	p.title("What it does not prove")
+	for _, s := range unproven(r) {
+		p.line("  • %s", s)
+	}
+	p.line("")
+	p.pairs([2]string{"SHA-256", v.SHA256}, [2]string{"bytes", number(v.Bytes)})
+}
+
+// verdict is what matters most, loudest.
+func verdict(p *printer, r *provenance.Report) {
+	if r.Recalled {
+		p.WriteString(p.paint(red, "RECALLED: do not use, sell or ship it. "+recallText(r)) + "\n")
+	} else {
+		p.WriteString(p.paint(green, "No recall, withdrawal or quarantine was open over it or anything it is shown to be made of, after block "+number(r.Height)+".") + "\n")
+	}
+	for _, w := range warnings(r) {
+		p.WriteString(p.paint(red, "Warning: ") + show(w) + "\n")
+	}
+}
+
+func recallText(r *provenance.Report) string {
+	var out []string
+	for i := range r.Notices {
+		if n := &r.Notices[i]; n.Open && n.Blocks && !n.Only {
+			out = append(out, noticeText(n)+": "+n.Reason)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// warnings are what a reader must not miss.
+func warnings(r *provenance.Report) []string {
+	var out []string
+	for _, c := range r.Cuts {
+		if c.Reason == provenance.CutDepth {
+			out = append(out, fmt.Sprintf("the history is not complete: %s, of which %s was made, lies beyond the %d step(s) that were asked for.", c.ID, c.Of, r.Depth))
+		} else {
+			out = append(out, fmt.Sprintf("the history is not complete: the %d events of %s are not in it.", c.Events, c.ID))
+		}
+	}
+	if r.Spreading && !r.Complete {
+		out = append(out, "at this height a notice was still on its way to what was made from its subjects, and parts of the history are missing here.")
+	}
+	for _, f := range r.Custody.Flags {
+		switch f {
+		case "unverified":
+			out = append(out, "nobody can show where it comes from: it was taken over from outside the ledger, or its identifier is under nobody's company prefix.")
+		case "tainted":
+			out = append(out, "somebody declared an event about it erroneous.")
+		}
+	}
+	if n := len(r.Holders); n > 0 && r.Custody.Custodian != nil && r.Holders[n-1].Holder.Address != r.Custody.Custodian.Address {
+		out = append(out, "the last who received it by the events is not who has it by the ledger's record; the record counts.")
+	}
+	if r.Stale {
+		out = append(out, fmt.Sprintf("the validators that are taken on trust are those of %s, longer ago than the trusting period: compare a recent block with a source you trust and pass it as --checkpoint EPOCH:HASH.", clock(r.TrustedMs)))
+	}
+	return out
+}
+
+// proven are the statements of the certificate, one sentence each.
+func proven(r *provenance.Report) []string {
+	network := r.Network
+	if network == "" {
+		network = r.Genesis.String()
+	}
+	out := []string{fmt.Sprintf("It is about %s on the network %s, after block %d of %s.", r.Subject, network, r.Height, clock(r.TimeMs))}
+	t := &r.Things[0]
+	if t.BornBy != nil {
+		out = append(out, fmt.Sprintf("%s brought it onto the ledger.", orgText(t.BornBy)))
+	}
+	if r.Custody.State != "" {
+		out = append(out, custodyText(r))
+	}
+	out = append(out, fmt.Sprintf("%d event(s) ever named it, and all of them are here, in order: the head of its chain of events is in the state of the ledger.", t.Count))
+	sources, containers := 0, 0
+	for _, t := range r.Things[1:] {
+		if t.Relation == provenance.RelContainer {
+			containers++
+		} else {
+			sources++
+		}
+	}
+	whole := "with all of their events"
+	if !r.Complete {
+		whole = "with all of their events but for those named above"
+	}
+	out = append(out, fmt.Sprintf("It was made of %d thing(s), directly and indirectly, and it or they were packed in %d container(s); they are all here %s.", sources, containers, whole))
+	out = append(out, "Every event is in a final block and was accepted by the rules of the ledger, the first of which checks the signature of its author.")
+	if len(r.Notices) == 0 {
+		out = append(out, "There never was a notice (recall, withdrawal, quarantine, alert) over any of it, its lots or its products.")
+	} else {
+		out = append(out, fmt.Sprintf("There were %d notice(s) over it or parts of its history; they are all here.", len(r.Notices)))
+	}
+	return append(out, fmt.Sprintf("%d validators with %d of %d of the power signed the state that all of this is in (%d are needed), following %d change(s) of validators since epoch %d.",
+		len(r.Signed.Validators), r.Signed.Power, r.Signed.Total, r.Signed.Quorum, r.Proofs.Handovers, r.Signed.Epochs[0]))
+}
+
+func custodyText(r *provenance.Report) string {
+	c := &r.Custody
+	who := "nobody on this ledger"
+	if c.Custodian != nil {
+		who = orgText(c.Custodian)
+	}
+	text := fmt.Sprintf("Its state is %s, and it is with %s", strings.ReplaceAll(c.State, "_", " "), who)
+	if c.To != nil {
+		text += ", on its way to " + orgText(c.To)
+	}
+	if c.Owner != nil {
+		text += ", owned by " + orgText(c.Owner)
+	}
+	if c.Place != "" {
+		text += ", last seen at " + siteName(r, c.Place)
+	}
+	if c.Parent != "" {
+		text += ", packed in " + c.Parent
+	}
+	return text + "."
+}
+
+// unproven is what nobody should take a certificate for.
+func unproven(r *provenance.Report) []string {
+	out := []string{
+		"That what was recorded is true: the ledger shows who said what and when, and that nobody changed it since. Who commissions, ships or receives is answerable for it.",
+		fmt.Sprintf("What happened after block %d: ask for a newer certificate.", r.Height),
+		"That the thing in front of you is the one with this identifier: look at its label, and whether another one carries the same.",
+	}
+	if r.Custody.State == "" {
+		out = append(out, "Where the amounts of the lot are, and how much is left of it.")
+	}
+	claims := false
+	for i := range r.Events {
+		claims = claims || len(r.Events[i].Claims) > 0
+	}
+	if claims {
+		out = append(out, "That the certifications which events refer to are in force: they are named as their authors stated them.")
+	}
+	return out
+}
+
+// marked lists what the rules flagged about the subject itself.
+func marked(r *provenance.Report) []string {
+	var out []string
+	for _, i := range r.Things[0].Events {
+		e := &r.Events[i]
+		for _, f := range e.Flags {
+			out = append(out, eventClock(e.TimeMs)+" "+f)
+		}
+		if !e.Declared.IsZero() {
+			out = append(out, fmt.Sprintf("%s its author declared the event %s erroneous", eventClock(e.TimeMs), e.Hash))
+		}
+	}
+	return out
+}
+
+func orgText(o *provenance.Org) string {
+	switch {
+	case o == nil:
+		return "nobody"
+	case o.Name != "":
+		return o.Name
+	}
+	return o.Address.String()
+}
+
+// siteName is what master data calls a place, else its identifier.
+func siteName(r *provenance.Report, id string) string {
+	for i := range r.Places {
+		if r.Places[i].ID == canonical(id) {
+			if name := factName(r.Places[i].About); name != "" {
+				return name
+			}
+		}
+	}
+	return id
+}
+
+// factName is the attribute that names a product or place.
+func factName(about []provenance.Fact) string {
+	for _, f := range about {
+		if strings.HasSuffix(strings.ToLower(f.Name), "name") {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+func stepText(s provenance.Step, e *provenance.Event) string {
+	text := s.Act
+	if e.BizStep != "" && !strings.HasPrefix(e.BizStep, s.Act[:min(4, len(s.Act))]) {
+		text += " (" + strings.ReplaceAll(e.BizStep, "_", " ") + ")"
+	}
+	if s.In != "" {
+		text += ", inside " + s.In
+	} else if e.Parent != "" && (s.Act == provenance.ActPacked || s.Act == provenance.ActUnpacked) {
+		text += map[string]string{provenance.ActPacked: " in ", provenance.ActUnpacked: " from "}[s.Act] + e.Parent
+	}
+	return text
+}
+
+// drawSources draws what the subject was made of, each thing below what it went into; what was drawn is not drawn again.
+func drawSources(p *printer, r *provenance.Report) {
+	byID := map[string][]*provenance.Thing{}
+	for i := range r.Things {
+		if t := &r.Things[i]; t.Relation != provenance.RelContainer {
+			byID[t.ID] = append(byID[t.ID], t)
+		}
+	}
+	seen, cut := map[string]bool{}, map[string]bool{}
+	for _, c := range r.Cuts {
+		cut[c.ID] = true
+	}
+	var draw func(id, indent string)
+	draw = func(id, indent string) {
+		text := id
+		for _, t := range byID[id] {
+			if name := factName(t.About); name != "" {
+				text = name + ", " + text
+			}
+			if t.BornBy != nil {
+				text += ", by " + orgText(t.BornBy)
+			}
+			if t.Lot != "" && len(byID[t.Lot]) == 0 {
+				text += ", lot " + t.Lot
+			}
+			text += fmt.Sprintf(", %d event(s)", t.Count)
+		}
+		switch {
+		case cut[id]:
+			text += ", not followed"
+		case len(byID[id]) == 0:
+			text += ", not on the ledger"
+		}
+		if seen[id] {
+			p.line("%s%s, as above", indent, id)
+			return
+		}
+		seen[id] = true
+		p.line("%s%s", indent, text)
+		for _, t := range byID[id] {
+			if t.Kind == "item" && len(byID[t.Lot]) > 0 && t.Lot != id {
+				draw(t.Lot, indent+"  of the lot ")
+			}
+			for _, m := range t.Made {
+				for _, in := range m.Inputs {
+					draw(in, strings.Repeat(" ", len([]rune(indent)))+"  ")
+				}
+			}
+		}
+	}
+	draw(r.Subject, "  ")
+}
+
+func noticeText(n *provenance.Notice) string {
+	state := "open"
+	if !n.Open {
+		state = fmt.Sprintf("released in block %d", n.ReleasedAt)
+	}
+	return fmt.Sprintf("%s of %s by %s, %s", n.Type, clock(n.TimeMs), orgText(n.Issuer), state)
+}
+
+func noticeDetails(n *provenance.Notice) []string {
+	out := []string{"over " + strings.Join(n.Over, ", ")}
+	if n.Only {
+		out[0] += ", in which it or what it was made of was packed"
+	}
+	if n.Reason != "" {
+		out = append(out, "because: "+n.Reason)
+	}
+	if n.Instructions != "" {
+		out = append(out, "what to do: "+n.Instructions)
+	}
+	return append(out, "notice "+n.ID.String())
+}
