@@ -104,6 +104,8 @@ func warnings(r *provenance.Report) []string {
 		switch f {
 		case "unverified":
 			out = append(out, "nobody can show where it comes from: it was taken over from outside the ledger, or its identifier is under nobody's company prefix.")
+		case "undone":
+			out = append(out, "what brought it onto the ledger was declared erroneous and undone: it is not on the ledger any more.")
 		case "tainted":
 			out = append(out, "somebody declared an event about it erroneous.")
 		}
@@ -253,6 +255,12 @@ func stepText(s provenance.Step, e *provenance.Event) string {
 		text += ", inside " + s.In
 	} else if e.Parent != "" && (s.Act == provenance.ActPacked || s.Act == provenance.ActUnpacked) {
 		text += map[string]string{provenance.ActPacked: " in ", provenance.ActUnpacked: " from "}[s.Act] + e.Parent
+	}
+	switch {
+	case e.Undone:
+		text += " — declared an error by its author, and undone"
+	case !e.Declared.IsZero():
+		text += " — declared an error by its author"
 	}
 	return text
 }

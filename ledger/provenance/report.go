@@ -110,7 +110,7 @@ type Custody struct {
 	Party     string   `json:"party,omitempty"`
 	ExpiryMs  int64    `json:"expiryMs,omitempty"`
 	LotNumber string   `json:"lot,omitempty"`
-	Flags     []string `json:"flags,omitempty"` // "unverified": its origin; "tainted": an event was declared erroneous
+	Flags     []string `json:"flags,omitempty"` // "unverified": its origin; "tainted": an event was declared erroneous; "undone": so was what brought it onto the ledger
 }
 
 // Holding is a time for which somebody had the subject, by the events of the journey. The last one is held against the
@@ -130,7 +130,7 @@ type Step struct {
 	Event crypto.Hash `json:"event"`
 	Index int         `json:"index"`        // into Report.Events
 	In    string      `json:"in,omitempty"` // the container in which the subject was part of it
-	Act   string      `json:"act"`          // what it did to the subject, or to that container
+	Act   string      `json:"act"`          // what it did to the subject, or to that container; see Event.Undone
 }
 
 // Relations of a thing to the subject.

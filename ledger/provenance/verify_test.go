@@ -8,6 +8,7 @@ import (
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
+	"waybill/epcis"
 	"waybill/ledger"
 	"waybill/ledger/light"
 )
@@ -412,5 +413,36 @@ func TestBehind(t *testing.T) {
 	w.places[id] = slices.Delete(w.places[id], 2, 3)
 	if _, err := Make(w.source(h), Request{ID: box1}); !errors.Is(err, ErrBehind) {
 		t.Errorf("an event missing: %v", err)
+	}
+}
+
+// TestUndone: an event that was declared erroneous stays on record, and says that it moved nothing.
+func TestUndone(t *testing.T) {
+	w := newWorld(t, "salad", 50)
+	item := "urn:epc:id:sgtin:9521323.010002.5"
+	w.block(w.capture("Shop", w.event(commissioned(item))))
+	wrong := w.event(epcis.Event{Type: epcis.AggregationEvent, Action: epcis.ActionAdd, BizStep: "packing", ParentID: "urn:epc:id:sscc:9521323.0000000001", ChildEPCs: []string{item}})
+	w.block(w.capture("Shop", wrong))
+	declared := *wrong
+	declared.ErrorDeclaration = &epcis.ErrorDeclaration{DeclarationTime: epcis.NewTimestamp(w.tip().TimeMs), Reason: "did_not_occur"}
+	w.block(w.capture("Shop", &declared))
+	ship := w.event(epcis.Event{Type: epcis.ObjectEvent, Action: epcis.ActionObserve, BizStep: "inspecting", EPCs: []string{"urn:epc:id:sscc:9521323.0000000001"}})
+	w.block(w.capture("Shop", w.event(commissioned("urn:epc:id:sscc:9521323.0000000001")), ship))
+	h := w.freeze()
+	w.idle(3)
+	r := verified(t, w, w.make(h, Request{ID: item}))
+	if len(r.Journey) != 3 || !r.Events[r.Journey[1].Index].Undone || r.Custody.Parent != "" {
+		t.Errorf("journey %+v, in %q", r.Journey, r.Custody.Parent)
+	}
+	gone := w.event(commissioned("urn:epc:id:sgtin:9521323.010002.6"))
+	w.block(w.capture("Shop", gone))
+	again := *gone
+	again.ErrorDeclaration = declared.ErrorDeclaration
+	w.block(w.capture("Shop", &again))
+	h = w.freeze()
+	w.idle(3)
+	r = verified(t, w, w.make(h, Request{ID: "urn:epc:id:sgtin:9521323.010002.6"}))
+	if !slices.Contains(r.Custody.Flags, "undone") || len(r.Events) != 2 {
+		t.Errorf("flags %v, %d events", r.Custody.Flags, len(r.Events))
 	}
 }
