@@ -104,7 +104,7 @@ func (sh *shell) app() *cli.App {
 			sh.certificateCommand(), sh.verifyCommand(), sh.idCommand(), sh.hashCommand(),
 			sh.balanceCommand(), sh.massBalanceCommand(), sh.attestCommand(), sh.anchorCommand(), sh.yieldCommand(), sh.govCommand(), sh.accountCommand(),
 			sh.orgCommand(), sh.prefixCommand(), sh.delegateCommand(), sh.keyCommand(),
-			sh.nodeCommand(), sh.snapshotCommand(), sh.signerCommand(), sh.testnetCommand(), sh.versionCommand(),
+			sh.nodeCommand(), sh.snapshotCommand(), sh.exportCommand(), sh.signerCommand(), sh.testnetCommand(), sh.versionCommand(),
 		},
 		EnableBashCompletion: true,
 		CustomAppHelpTemplate: `waybill: {{.Usage}}
@@ -165,6 +165,9 @@ const groupHelp = `{{.Usage}}
 {{end}}
 Commands:
 {{range .Subcommands}}{{if not .Hidden}}  {{printf "%-10s" .Name}} {{.Usage}}
+{{end}}{{end}}{{if gt (len .VisibleFlags) 1}}
+Flags of {{.HelpName}} itself:
+{{range .VisibleFlags}}  {{.}}
 {{end}}{{end}}
 "{{.HelpName}} COMMAND --help" shows examples.
 `

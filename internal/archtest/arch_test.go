@@ -33,6 +33,7 @@ var storeys = map[string][]string{
 	"ledger/index":      {"ledger", "epcis/...", "epcis", "consensus/quorum", "crypto"},
 	"ledger/snapshot":   {"ledger/store", "ledger", "consensus/quorum", "crypto"},
 	"ledger/light":      {"ledger", "consensus/quorum", "crypto"},
+	"ledger/export":     {"ledger/store", "ledger/light", "ledger", "epcis", "consensus/quorum", "crypto"},
 	"ledger/provenance": {"ledger", "ledger/light", "epcis", "epcis/gs1", "consensus/quorum", "crypto"},
 	"node/journal":      {"node/signer", "consensus", "consensus/quorum", "crypto"},
 	"node/signer":       {"consensus/quorum", "crypto"},
