@@ -50,7 +50,7 @@ func Certify(ctx context.Context, s *store.Store, x *index.Index, r api.Certific
 	if r.Depth < 0 {
 		r.Depth = provenance.MaxDepth
 	}
-	chain := certificateChain{s}
+	chain := certificateChain{s, ctx}
 	c, err := provenance.Make(provenance.Source{
 		State: &certificateState{ctx: ctx, snap: snap, view: view, height: r.Height}, Chain: chain, Events: certificateEvents{ctx, x},
 	}, provenance.Request{ID: r.Item, Depth: r.Depth, Events: r.Events, From: r.Epoch})
@@ -103,8 +103,19 @@ func (s *certificateState) Prove(key []byte) (crypto.TreeProof, error) {
 // Height implements provenance.State.
 func (s *certificateState) Height() quorum.Height { return s.height }
 
-// certificateChain is the store as provenance.Chain.
-type certificateChain struct{ *store.Store }
+// certificateChain is the store as provenance.Chain, until the request ends.
+type certificateChain struct {
+	*store.Store
+	ctx context.Context
+}
+
+// Payload implements provenance.Chain.
+func (c certificateChain) Payload(h quorum.Height) ([][]byte, error) {
+	if err := c.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.Store.Payload(h)
+}
 
 // Receipts implements provenance.Chain.
 func (c certificateChain) Receipts(h quorum.Height) ([][]byte, error) { return c.RawReceipts(h) }
