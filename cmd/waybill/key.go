@@ -30,8 +30,9 @@ func (sh *shell) keyCommand() *cli.Command {
 			},
 			{
 				Name: "threshold", ArgsUsage: "COUNT", Usage: "say how many keys of your account must sign, from the next block on",
-				Description: "  waybill key threshold 2 --wallet farm",
-				Flags:       signFlags(), Action: sh.keyThreshold,
+				Description: "  waybill key add 02ab… --wallet board\n  waybill key threshold 2 --wallet board\n\n" +
+					"  Add the keys first (waybill key add). Afterwards one wallet alone signs nothing any more; 1 makes it an account of one key again.",
+				Flags: signFlags(), Action: sh.keyThreshold,
 			},
 		},
 	}
