@@ -62,7 +62,7 @@ func admit(b *blockRun, tx *Transaction) (fee uint64, f *Finding) {
 	if tx.Size() > int(b.params.MaxTxBytes) {
 		return 0, refuse(CodeTooLarge, "", decimal(tx.Size()), decimal(int(b.params.MaxTxBytes)))
 	}
-	fee, ok := FeeOf(&b.params, tx.Size(), tx.Body.Tip)
+	fee, ok := FeeOf(&b.params, tx.charged, tx.Body.Tip)
 	payer, _ := get[Account](b.o, AccountKey(tx.payer()))
 	if !ok || payer.Balance < fee {
 		if !b.governs(tx) {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"waybill/crypto"
 	"waybill/epcis/gs1"
@@ -19,13 +18,10 @@ const (
 
 // checkRemark accepts text for people on one line that prints, or none.
 func checkRemark(what, s string, most int) error {
-	if len(s) > most || !utf8.ValidString(s) {
-		return malformed(ErrPayload, "%s has at most %d bytes of UTF-8, got %d", what, most, len(s))
+	if strings.ContainsAny(s, "\n\t") {
+		return malformed(ErrPayload, "%s is one line", what)
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) {
-		return malformed(ErrPayload, "%s %q has a character that does not print", what, s)
-	}
-	return nil
+	return checkProse(what, s, most)
 }
 
 // checkCertificateID accepts a URI, as events name certificates.

@@ -22,6 +22,11 @@ func (t *txRun) give(p *Notice) *Finding {
 	if f := t.countOpen(as); f != nil {
 		return f
 	}
+	for i, a := range p.Accepts {
+		if _, ok := get[Organisation](t.o, OrganisationKey(a)); !ok {
+			return refuse(CodeNotAnOrg, "/accepts/"+decimal(i), a.String())
+		}
+	}
 	rec := NoticeRecord{
 		ID: t.tx.id, Type: p.Type, Issuer: t.author, Authority: as, Subjects: subjects, Reason: p.Reason, Instructions: p.Instructions,
 		Accepts: p.Accepts, Document: p.Document, Height: t.height, TimeMs: t.timeMs,

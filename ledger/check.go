@@ -94,7 +94,10 @@ func (p *RegisterOrganisation) check() error {
 	if len(p.Roles) > maxRoles || len(p.Parties) > maxParties || len(p.Keys) > maxKeysAtOnce {
 		return malformed(ErrPayload, "an organisation registers at most %d roles, %d parties and %d keys", maxRoles, maxParties, maxKeysAtOnce)
 	}
-	for _, r := range p.Roles {
+	for i, r := range p.Roles {
+		if slices.Contains(p.Roles[:i], r) {
+			return malformed(ErrPayload, "role %q stands twice", r)
+		}
 		if len(r) > maxRoleBytes {
 			return malformed(ErrPayload, "role %q is longer than %d bytes", r, maxRoleBytes)
 		}
@@ -102,9 +105,12 @@ func (p *RegisterOrganisation) check() error {
 			return err
 		}
 	}
-	for _, id := range p.Parties {
+	for i, id := range p.Parties {
 		if err := checkID("party "+id, id); err != nil {
 			return err
+		}
+		if slices.Contains(p.Parties[:i], id) {
+			return malformed(ErrPayload, "party %s stands twice", id)
 		}
 	}
 	for i, k := range p.Keys {
@@ -165,16 +171,43 @@ func (p *PutMasterData) check() error {
 	if err := checkID("id", p.ID); err != nil {
 		return err
 	}
+	if err := p.checkType(); err != nil {
+		return err
+	}
 	if n := len(p.Attributes); n == 0 || n > maxAttributes {
 		return malformed(ErrPayload, "master data has 1 to %d attributes, got %d", maxAttributes, n)
 	}
 	for i, a := range p.Attributes {
-		if a.Name == "" || len(a.Name) > maxAttrName || len(a.Value) > maxAttrBytes {
-			return malformed(ErrPayload, "attribute %d: a name has 1 to %d bytes and a value at most %d", i, maxAttrName, maxAttrBytes)
+		if a.Name == "" {
+			return malformed(ErrPayload, "attribute %d has no name", i)
+		}
+		if err := checkRemark("name of attribute "+decimal(i), a.Name, maxAttrName); err != nil {
+			return err
+		}
+		if err := checkProse("attribute "+decimal(i), a.Value, maxAttrBytes); err != nil {
+			return err
 		}
 		if i > 0 && p.Attributes[i-1].Name >= a.Name {
 			return malformed(ErrPayload, "attributes are not ascending by name, or %q stands twice", a.Name)
 		}
+	}
+	return nil
+}
+
+// checkType refuses a product that is named as a place or party, and the other way round. Identifiers that are not GS1's may
+// be any of them.
+func (p *PutMasterData) checkType() error {
+	id, _ := gs1.Parse(p.ID)
+	place := false
+	switch id.Key() {
+	case gs1.KeySGLN, gs1.KeyPGLN, gs1.KeyPayTo:
+		place = true
+	case gs1.KeyGTIN, gs1.KeySGTIN, gs1.KeyLGTIN, gs1.KeySSCC:
+	default:
+		return nil
+	}
+	if place == (p.Type == "product") {
+		return malformed(ErrPayload, "%s is a %s and cannot be a %s", p.ID, id.Key(), p.Type)
 	}
 	return nil
 }

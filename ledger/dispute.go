@@ -320,12 +320,7 @@ func (p *Resolve) check() error {
 	return checkNote(p.Note)
 }
 
-func checkNote(s string) error {
-	if len(s) > maxDisputeNote || !utf8.ValidString(s) {
-		return malformed(ErrPayload, "a note has at most %d bytes of UTF-8, got %d", maxDisputeNote, len(s))
-	}
-	return nil
-}
+func checkNote(s string) error { return checkProse("note", s, maxDisputeNote) }
 
 func (p *Dispute) effects(t *txRun) *Finding { return t.dispute(p) }
 

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"unicode/utf8"
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
@@ -242,8 +241,8 @@ func (p *Propose) check() error {
 	if err := checkName(p.Title); err != nil {
 		return malformedBy(ErrPayload, err, "title")
 	}
-	if len(p.Text) > maxTextBytes || !utf8.ValidString(p.Text) {
-		return malformed(ErrPayload, "the text of a proposal has at most %d bytes of UTF-8, got %d", maxTextBytes, len(p.Text))
+	if err := checkProse("text", p.Text, maxTextBytes); err != nil {
+		return err
 	}
 	return p.Action.check()
 }

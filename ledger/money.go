@@ -57,7 +57,8 @@ func compareProducts(a, b, c, d uint64) int {
 	return cmp.Or(cmp.Compare(h1, h2), cmp.Compare(l1, l2))
 }
 
-// FeeOf returns what a transaction of size bytes with a tip costs; false if that is beyond 64 bits.
+// FeeOf returns what a transaction with a body of size bytes and a tip costs; false if that is beyond 64 bits. Signatures
+// are free: anybody can add one to a transaction that passes by, and must not make it dearer by that.
 func FeeOf(p *Params, size int, tip uint64) (uint64, bool) {
 	kib := (uint64(size) + 1023) / 1024
 	perSize, ok1 := mul(kib, p.FeePerKiB)

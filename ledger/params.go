@@ -167,8 +167,8 @@ type Params struct {
 
 	// Money, in the smallest unit.
 	FeePerTransaction uint64 `json:"feePerTransaction"`
-	FeePerKiB         uint64 `json:"feePerKiB"`
-	MinBond           uint64 `json:"minBond"` // smallest stake of an account in a validator, and so of a validator
+	FeePerKiB         uint64 `json:"feePerKiB"` // of body, begun ones whole; signatures are free
+	MinBond           uint64 `json:"minBond"`   // smallest stake of an account in a validator, and so of a validator
 
 	// Consensus. The ledger only carries these.
 	ExecDelay          uint64 `json:"execDelay"` // blocks between a block and the header that commits to its result

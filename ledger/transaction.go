@@ -57,6 +57,7 @@ type Transaction struct {
 
 	id      crypto.Hash
 	raw     []byte
+	charged int // bytes that the fee is for
 	payload Payload
 	events  []capturedEvent // of a Capture, in order
 }
@@ -159,7 +160,7 @@ func DecodeTransaction(raw []byte) (*Transaction, error) {
 	if err := crypto.Unmarshal(raw, &e); err != nil {
 		return nil, malformedBy(ErrEncoding, err, "transaction")
 	}
-	tx := &Transaction{raw: raw, Signatures: e.Signatures, id: crypto.Sum(crypto.TagTransaction, e.Body)}
+	tx := &Transaction{raw: raw, Signatures: e.Signatures, id: crypto.Sum(crypto.TagTransaction, e.Body), charged: len(e.Body)}
 	if err := crypto.Unmarshal(e.Body, &tx.Body); err != nil {
 		return nil, malformedBy(ErrEncoding, err, "transaction body")
 	}
@@ -188,6 +189,11 @@ func (tx *Transaction) checkForm() error {
 	}
 	if len(b.DependsOn) > MaxDependencies {
 		return malformed(ErrTooLarge, "a transaction depends on at most %d others, got %d", MaxDependencies, len(b.DependsOn))
+	}
+	for i, id := range b.DependsOn {
+		if slices.Contains(b.DependsOn[:i], id) {
+			return malformed(ErrEncoding, "a transaction depends on %s twice", id)
+		}
 	}
 	if n := len(tx.Signatures); n == 0 || n > MaxSignatures {
 		return malformed(ErrSignature, "a transaction has 1 to %d signatures, got %d", MaxSignatures, n)

@@ -3,6 +3,7 @@ package wallet
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"waybill/crypto"
@@ -127,7 +128,7 @@ func TestRoomForAllSignatures(t *testing.T) {
 	p := &ledger.Propose{Title: "t", Action: ledger.Action{Kind: ledger.ActAdmission, Account: b.Author}}
 	fits := func(keys int, text int) bool {
 		b.Keys = map[crypto.Address]int{b.Author: keys}
-		p.Text = string(make([]byte, text))
+		p.Text = strings.Repeat("a", text)
 		_, err := b.Build(p)
 		return err == nil
 	}
