@@ -75,7 +75,7 @@ func (e *eventRun) sameAct(item *Item) bool {
 // bear makes the author custodian and owner of a new item; an item that was only observed keeps its chain.
 func (e *eventRun) bear(t thing, item *Item, unverified, byWay bool) {
 	item.ID, item.State, item.Custodian, item.Owner = t.id, StateActive, e.author, e.author
-	item.Lot, item.BornBy, item.BornEvent, item.BornHeight = t.lot, e.author, e.e.hash, e.height
+	item.Lot, item.BornBy, item.BornEvent, item.BornHeight = cmp.Or(t.lot, item.Lot), e.author, e.e.hash, e.height
 	item.Flags &^= FlagUndone
 	if unverified {
 		item.Flags |= FlagUnverified

@@ -172,20 +172,27 @@ func (e *eventRun) holdsOf(t thing) []HoldOf {
 }
 
 // notBlockedOutside asks about what an item is packed in: the contents of a pallet under a notice are under it. Returnable
-// crates and the like are no goods: a notice about them is not about what they carry.
+// crates and the like are no goods: a notice about them is not about what they carry, unless they have it from a pallet.
 func (e *eventRun) notBlockedOutside(t thing, d *departure) *Finding {
 	s, ok := e.standing(t.id)
 	if !ok {
 		return nil
 	}
 	for i := 1; i < len(s.chain); i++ {
-		if box := &s.chain[i]; !isAsset(box.ID) {
-			if f := e.notBlocked(HoldsOf(box.ID, box.Lot), d, box.ID, t.at, ""); f != nil {
-				return f
-			}
+		if f := e.notBlocked(carryHolds(&s.chain[i]), d, s.chain[i].ID, t.at, ""); f != nil {
+			return f
 		}
 	}
 	return nil
+}
+
+// carryHolds lists the holds of a container that are about what it carries. Those about an asset itself are not; those that
+// it has from what it was packed in are.
+func carryHolds(box *Item) []HoldOf {
+	if isAsset(box.ID) {
+		return []HoldOf{{ID: box.ID, Inherited: true}}
+	}
+	return HoldsOf(box.ID, box.Lot)
 }
 
 // isAsset reports whether an identifier is that of a returnable or individual asset.
@@ -266,9 +273,7 @@ func (b *blockRun) keepUnder(s *standing) {
 		return
 	}
 	for i := 1; i < len(s.chain); i++ {
-		if box := &s.chain[i]; !isAsset(box.ID) {
-			b.hold(s.chain[0].ID, b.blocking(HoldsOf(box.ID, box.Lot)))
-		}
+		b.hold(s.chain[0].ID, b.blocking(carryHolds(&s.chain[i])))
 	}
 }
 
@@ -295,11 +300,8 @@ func (b *blockRun) loosened(s *standing, who crypto.Address) (*Item, *NoticeReco
 	}
 	for i := range s.chain {
 		item := &s.chain[i]
-		if isAsset(item.ID) {
-			continue
-		}
 		var stop *NoticeRecord
-		b.eachOpen(HoldsOf(item.ID, item.Lot), func(rec *NoticeRecord) {
+		b.eachOpen(carryHolds(item), func(rec *NoticeRecord) {
 			if stop == nil && rec.blocks() && !rec.takes(who) {
 				stop = rec
 			}

@@ -131,6 +131,8 @@ const (
 	CodeUndoneBefore  Code = 1510
 	CodeNoReason      Code = 1511
 	CodeNoCorrective  Code = 1512
+	CodeUndoneTooSoon Code = 1513
+	CodeUndoneHeld    Code = 1514
 
 	// R16: certificates and claims; plots of land.
 	CodeNoCertificate Code = 1601
@@ -374,6 +376,8 @@ var codes = map[Code]codeInfo{
 	CodeWindowOver:    {"window-over", "tainted, because it was recorded at height {0} and an event is undone within {1} blocks only", "Record a corrective event"},
 	CodeTooMuchToUndo: {"too-much-to-undo", "tainted, because it changed more than is kept for undoing", "Record corrective events, of fewer things each"},
 	CodeUndoneBefore:  {"undone-before", "the event was declared erroneous and undone before", ""},
+	CodeUndoneTooSoon: {"undone-too-soon", "tainted, because the goods were shipped at {0t} and are their receiver's until {1t}", "Void the shipment from then on, or have the receiver receive and ship back"},
+	CodeUndoneHeld:    {"undone-held", "tainted, because undoing it would let goods go that are under an open notice", "Leave it, or wait for the release; record what happens to the goods as it happens"},
 	CodeNoReason:      {"no-reason", "the declaration does not say what was wrong", "State a reason: did_not_occur or incorrect_data"},
 	CodeNoCorrective:  {"no-corrective", "the corrective event {0} is not on record under this author", "Record it, with that event id"},
 

@@ -8,8 +8,8 @@ import (
 )
 
 // Corrections are append-only (EPCIS 2.0, section 7.4.1.2): the author repeats the event with an error declaration. The
-// event stays on record and on the chains of what it names. Its effects are undone if it is young enough and nothing
-// stands on it; else what it named is marked as tainted, and nothing else changes. Everything made from what is tainted is
+// event stays on record and on the chains of what it names. Its effects are undone if it is young enough, nothing
+// stands on it and no other rule is gone around by it (see undo_guard.go); else what it named is marked as tainted, and nothing else changes. Everything made from what is tainted is
 // not: who declares an error about an input does not thereby say anything about outputs of others.
 
 // declare records an error declaration.
@@ -73,6 +73,10 @@ func (e *eventRun) undoEvent(mark *EventMark) *Finding {
 		}
 		return finding(CodeStandsOn, "", o.event.String(), decimal(o.height)).against(o.event, crypto.Hash{}, o.height)
 	}
+	if f := u.forbids(); f != nil {
+		return f
+	}
+	u.keepNotices()
 	u.apply()
 	return finding(CodeUndone, "")
 }

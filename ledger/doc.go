@@ -56,7 +56,10 @@
 //     it: the state is as if it had not been, but for the chains, on which it stays. Else what it named is marked as tainted,
 //     the mark says which event stands on it, and a corrective event is wanted; what was made from it is not tainted by that.
 //     What was born by an undone event is not on the ledger and may be born again; its record keeps the chain ([FlagUndone]).
-//     A lot that has been moved since keeps its name, expiry and origin. Notices stay with outputs that remain.
+//     A lot that has been moved since keeps its name, expiry and origin. Notices stay with outputs that remain, and with what
+//     was in a recalled container or lot.
+//   - It is no way around another rule: a shipment is not undone before its shipper could void it (R7), and nothing is by which
+//     goods under a notice would be under way again, or loose (R12).
 //   - Quantities are counted in one unit of each dimension, converted exactly: see [Amount].
 //   - What comes out of a transformation is held against what went in (R11, yield.go), and what leaves with a claim against
 //     what came in with it (R16, claims.go). Plots of land are in plot.go.

@@ -19,6 +19,8 @@ const maxHolds = 256
 type HoldOf struct {
 	ID    string // canonical; of the hold
 	Class bool   // a class the thing belongs to: only notices that name the class itself as a subject reach the thing
+
+	Inherited bool // an asset that carries the thing: only notices that do not name the asset itself reach the thing
 }
 
 // HoldsOf lists whose holds a thing is under, its own first: those of its lot and of its class, in every way in which a
@@ -58,7 +60,12 @@ func addHold(out []HoldOf, h HoldOf) []HoldOf {
 }
 
 // reaches reports whether a notice in a hold reaches the thing that belongs to it.
-func (h *HoldOf) reaches(rec *NoticeRecord) bool { return !h.Class || rec.names(h.ID) }
+func (h *HoldOf) reaches(rec *NoticeRecord) bool {
+	if h.Inherited {
+		return !rec.names(h.ID)
+	}
+	return !h.Class || rec.names(h.ID)
+}
 
 // OpenNotices returns the open notices of any type that a thing is under, itself or by its lot or class, oldest first. A
 // Hold with More may hide further ones. The identifier may be spelled in any form.

@@ -357,6 +357,9 @@ func (s *scenario) field(d *datadriven.TestData, e *epcis.Event, k, v string) {
 	case "expiry":
 		e.Namespaces = []epcis.Namespace{{Prefix: "cbvmda", URI: "urn:epcglobal:cbv:mda:"}}
 		e.ILMD = append(e.ILMD, epcis.Member{Name: "cbvmda:itemExpirationDate", Value: epcis.NewText(v)})
+	case "lot":
+		e.Namespaces = []epcis.Namespace{{Prefix: "cbvmda", URI: "urn:epcglobal:cbv:mda:"}}
+		e.ILMD = append(e.ILMD, epcis.Member{Name: "cbvmda:lotNumber", Value: epcis.NewText(v)})
 	case "wrong":
 		s.declares(e).Reason = v
 	case "corrects":
