@@ -16,11 +16,11 @@ import (
 	"waybill/ledger/store"
 )
 
-// governed is a network of four nodes with short epochs, whose proposals are decided when their own epoch closes.
+// governed is a network of four nodes with short epochs, whose proposals are decided before the epoch after their own ends.
 func governed(t *testing.T, length, snapshotEvery uint64) *cluster {
 	c := staked(t, length, 30, 30, 30, 30)
 	c.snapshotEvery = snapshotEvery
-	c.genesis.Params.VotingEpochs, c.genesis.Params.UnbondingEpochs = 0, 10
+	c.genesis.Params.VotingEpochs, c.genesis.Params.UnbondingEpochs = 1, 10
 	for i := range c.keys {
 		c.start(i)
 	}
@@ -280,10 +280,10 @@ func (c *cluster) nudge(i int, round byte) {
 func TestAnOldProgramStopsAtAnUpgrade(t *testing.T) {
 	c := governed(t, 12, 0)
 	var stop quorum.Height
-	a := ledger.Action{Kind: ledger.ActUpgrade, Height: 200, Version: ledger.ProtocolVersion + 1}
+	a := ledger.Action{Kind: ledger.ActUpgrade, Height: c.nodes[0].store.Tip().Height + 60, Version: ledger.ProtocolVersion + 1}
 	c.propose(a)
 	stop = a.Height
-	deadline := time.After(2 * time.Minute)
+	deadline := time.After(5 * time.Minute)
 	ended := map[int]error{}
 	for round := byte(0); len(ended) < len(c.nodes); round++ {
 		for i, n := range c.nodes {
