@@ -38,7 +38,7 @@ func ask(v View, height quorum.Height, question func(*blockRun) *Finding) error 
 	}
 	// The time of the block to come is not known; that of the last hand-over is early enough to refuse nothing that counts.
 	b := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: height, timeMs: epoch.AnchorTimeMs, epoch: *epoch}
-	f := question(b)
+	f := guarded(func() *Finding { return question(b) })
 	if b.o.err != nil {
 		return b.o.err
 	}
@@ -46,6 +46,16 @@ func ask(v View, height quorum.Height, question func(*blockRun) *Finding) error 
 		return &RuleError{*f}
 	}
 	return nil
+}
+
+// guarded asks what is asked before anything is taken. A panic in it refuses the transaction: nobody stops a node by one.
+func guarded(question func() *Finding) (f *Finding) {
+	defer func() {
+		if p := recover(); p != nil {
+			f = refuse(CodeNotJudged, "", describePanic(p))
+		}
+	}()
+	return question()
 }
 
 // admit asks everything of rule R1 and returns the fee.

@@ -11,7 +11,19 @@ import (
 // Apply executes a block over the state and returns what changes. It is pure: the same view and block give the same
 // update. Every transaction gets a receipt. An error means that the state is damaged or cannot be read; nothing of the
 // update may then be used.
-func Apply(v View, b *Block) (*Update, error) {
+//
+// A panic inside one transaction refuses that transaction, so that nobody stops the network by one. Work of the block as a
+// whole is not skipped: a panic in it is an error of kind ErrState, at which nodes stop.
+func Apply(v View, b *Block) (up *Update, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			up, err = nil, malformed(ErrState, "block %d cannot be executed: %s", b.Header.Height, describePanic(p))
+		}
+	}()
+	return apply(v, b)
+}
+
+func apply(v View, b *Block) (*Update, error) {
 	run, err := beginBlock(v, b)
 	if err != nil {
 		return nil, err
@@ -128,7 +140,11 @@ type outcome struct {
 // transaction executes one transaction: admission, fee, effects.
 func (b *blockRun) transaction(tx *Transaction) outcome {
 	out := outcome{Receipt: Receipt{Tx: tx.id, Finding: Finding{EventIndex: -1}}}
-	fee, f := admit(b, tx)
+	var fee uint64
+	f := guarded(func() (f *Finding) {
+		fee, f = admit(b, tx)
+		return f
+	})
 	if f != nil {
 		out.Finding = *f
 		out.bound()

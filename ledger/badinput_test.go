@@ -209,7 +209,7 @@ func (b *badInput) try(name string, raw []byte) (code Code, err error) {
 		b.t.Fatalf("%s stops the node: %v", name, err)
 	}
 	r := &up.Receipts[0]
-	if r.Code == CodeInternal {
+	if r.Code == CodeInternal || r.Code == CodeNotJudged {
 		b.t.Errorf("%s: %s", name, r.Finding)
 	}
 	if again, err := DecodeReceipt(r.Encode()); err != nil || again.Code != r.Code {

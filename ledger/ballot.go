@@ -125,9 +125,9 @@ func (b *blockRun) decide(set *setRecord) {
 	open := all.Open
 	all.Open = nil
 	for _, o := range open {
-		p, ok := get[Proposal](b.o, ProposalKey(o.ID))
+		p, ok := need[Proposal](b.o, ProposalKey(o.ID))
 		if !ok {
-			continue // the books are wrong: nothing can be decided about it
+			return
 		}
 		if !b.tally(&p, powers, total) {
 			all.Open = append(all.Open, o)

@@ -83,7 +83,7 @@ func (b *blockRun) closeEpoch(h *quorum.Header, next *quorum.Set) {
 // of its slots in which a validator delivered; one that had no slot counts as whole. What nobody earned stays where it
 // is, so that nobody gains by another's failure. Rounded down.
 func (b *blockRun) reward(set *setRecord, duties []duty) {
-	s, _ := get[Supply](b.o, []byte(keySupply))
+	s, _ := need[Supply](b.o, []byte(keySupply))
 	fees, issue, total := s.FeePool, min(s.Reserve, b.params.EpochReward), set.total()
 	for i, m := range set.Members {
 		if _, punished := get[Tombstone](b.o, TombstoneKey(m.Operator)); punished {
@@ -123,7 +123,7 @@ func (b *blockRun) jail(set *setRecord, duties []duty) {
 	left := set.total() / 3
 	for _, i := range down {
 		m := set.Members[i]
-		v, ok := b.validator(m.Key)
+		v, ok := b.member(m.Key)
 		if !ok || v.Jailed || v.Tombstoned || uint64(m.Power) > left {
 			continue
 		}
@@ -140,7 +140,7 @@ func (b *blockRun) holdBack(next *quorum.Set) {
 	power := map[crypto.PublicKey]uint64{} // by id: a validator may be there with two keys
 	for i := range next.Len() {
 		m := next.At(i)
-		if v, ok := b.validator(m.Key); ok {
+		if v, ok := b.member(m.Key); ok {
 			if _, known := power[v.ID]; !known {
 				ids = append(ids, v.ID)
 			}

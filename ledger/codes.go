@@ -28,6 +28,7 @@ const (
 	CodeNotAdmitted       Code = 114
 	CodeTooFewSigned      Code = 115
 	CodeTooFewSponsors    Code = 116
+	CodeNotJudged         Code = 117 // a fault of this program
 
 	// R2: company prefixes.
 	CodeForeignPrefix     Code = 201
@@ -272,6 +273,7 @@ var codes = map[Code]codeInfo{
 	CodeNotAdmitted:       {"not-admitted", "organisation {0} is not admitted", "Ask a registrar of the network to admit it"},
 	CodeTooFewSigned:      {"too-few-signed", "account {0} needs the signatures of {1} of its keys, and {2} that may sign at height {3} did", "Have more holders of its keys sign the same transaction"},
 	CodeTooFewSponsors:    {"too-few-sponsors", "sponsor {0} needs the signatures of {1} of its keys, and {2} that may sign at height {3} did", "Have more holders of its keys sign the same transaction"},
+	CodeNotJudged:         {"not-judged", "the ledger failed on this transaction before it took anything ({0})", "Report this: it is a fault of the program"},
 
 	CodeForeignPrefix:     {"foreign-prefix", "{0} does not hold company prefix {1} ({2} does, since height {3}), so {4} is not its to name", "Ask {2} for a delegation or use your own prefix"},
 	CodeNoPrefix:          {"no-prefix", "nobody on this network holds a company prefix of {0}", "Claim the prefix and have a registrar approve it"},

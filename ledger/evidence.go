@@ -125,7 +125,7 @@ func (b *blockRun) setHash(n quorum.Epoch) crypto.Hash {
 
 // setOf returns the set of an epoch inside the window.
 func (b *blockRun) setOf(n quorum.Epoch) setRecord {
-	set, _ := get[setRecord](b.o, setKey(b.setHash(n)))
+	set, _ := need[setRecord](b.o, setKey(b.setHash(n)))
 	return set
 }
 

@@ -133,9 +133,9 @@ func (b *blockRun) follow() {
 		if all.Head == all.Tail {
 			return
 		}
-		notice, ok := get[crypto.Hash](b.o, turnKey(all.Head))
+		notice, ok := need[crypto.Hash](b.o, turnKey(all.Head))
 		if !ok {
-			return // the view failed
+			return
 		}
 		b.o.del(turnKey(all.Head))
 		all.Head++
@@ -154,7 +154,7 @@ func (b *blockRun) takeTurn(notice crypto.Hash, most int) int {
 			break
 		}
 		at := followKey(notice, span.Head)
-		s, ok := get[followStep](b.o, at)
+		s, ok := need[followStep](b.o, at)
 		done := !ok || !rec.Released.IsZero()
 		for !done && steps < most {
 			steps++

@@ -98,6 +98,15 @@ func get[T any](o *overlay, key []byte) (T, bool) {
 	return *c.rec.(*T), true
 }
 
+// need is get of a record that others say is there: if it is not, the state is damaged, and the block an error.
+func need[T any](o *overlay, key []byte) (T, bool) {
+	rec, ok := get[T](o, key)
+	if !ok && o.err == nil {
+		o.err = malformed(ErrState, "there is no record at %q, which others refer to", key)
+	}
+	return rec, ok
+}
+
 func fetch[T any](o *overlay, key []byte) cached {
 	var c cached
 	raw, err := o.view.Read(key)

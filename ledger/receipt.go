@@ -170,7 +170,7 @@ func (r *Receipt) EventStatus(i int) EventStatus { return r.status(i) }
 // state, and may still be executed by a later block where its receipt says otherwise.
 func (r *Receipt) Executed() bool {
 	refused := r.Code >= CodeForeignNetwork && r.Code <= CodeDependencyFailed || r.Code >= CodeEvidenceFuture && r.Code <= CodeEvidencePunished ||
-		r.Code == CodeTooFewSigned || r.Code == CodeTooFewSponsors
+		r.Code == CodeTooFewSigned || r.Code == CodeTooFewSponsors || r.Code == CodeNotJudged
 	return !refused
 }
 

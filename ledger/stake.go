@@ -27,6 +27,14 @@ func (b *blockRun) validator(key crypto.PublicKey) (Validator, bool) {
 	return get[Validator](b.o, ValidatorKey(key))
 }
 
+// member is validator for a key that is in a set.
+func (b *blockRun) member(key crypto.PublicKey) (Validator, bool) {
+	if id, ok := get[crypto.PublicKey](b.o, rotatedKey(key)); ok {
+		key = id
+	}
+	return need[Validator](b.o, ValidatorKey(key))
+}
+
 func (b *blockRun) putValidator(v Validator) { put(b.o, ValidatorKey(v.ID), v) }
 
 func (t *txRun) registerValidator(p *RegisterValidator) *Finding {
@@ -264,8 +272,8 @@ func (b *blockRun) releaseUnbonded() {
 	q, _ := get[releaseQueue](b.o, []byte(keyReleases))
 	first := q.First
 	for ; q.First < q.Next && q.First-first < maxReleasesPerBlock; q.First++ {
-		e, ok := get[releaseEntry](b.o, releaseKey(q.First))
-		if ok && !b.outOfWindow(e.Epoch) {
+		e, ok := need[releaseEntry](b.o, releaseKey(q.First))
+		if !ok || !b.outOfWindow(e.Epoch) {
 			break
 		}
 		b.o.del(releaseKey(q.First))
