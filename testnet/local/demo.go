@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"waybill/api"
+	"waybill/consensus/quorum"
 	"waybill/epcis/trace"
 	"waybill/ledger"
 )
@@ -53,10 +54,11 @@ type demo struct {
 	events    int
 	frauds    []foiled
 	approvals map[string]approval // by prefix
+	released  quorum.Height       // block in which the recall ended
 }
 
 // Demo runs the demonstration: a network of four companies' nodes, a lettuce from two farms to two stores, three frauds, a
-// crash in the middle, a recall. It returns nil only if every step, refusals included, was as it must be. The network is down when it
+// crash in the middle, a recall, a certificate. It returns nil only if every step, refusals included, was as it must be. The network is down when it
 // returns.
 func Demo(ctx context.Context, opts DemoOptions) (err error) {
 	release, err := Hold(opts.Dir)
@@ -80,7 +82,7 @@ func Demo(ctx context.Context, opts DemoOptions) (err error) {
 		}
 	}()
 	for _, part := range []func(context.Context) error{
-		d.startNetwork, d.openClients, d.enrol, d.followTheLettuce, d.tellTraces, d.tellFrauds, d.recall, d.compareNodes,
+		d.startNetwork, d.openClients, d.enrol, d.followTheLettuce, d.tellTraces, d.tellFrauds, d.recall, d.certify, d.compareNodes,
 	} {
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("the demonstration failed: %w", err)
@@ -137,7 +139,7 @@ func (d *demo) tellNext() {
 	d.out.title("The network stays up. Try, in another terminal:")
 	d.out.say("   . %s/env", dir)
 	for _, command := range []string{
-		"node status", "trace back " + demoBag, "recall scope " + demoLot, "recall list", "massbalance " + demoLot, "item urn:epc:id:sscc:9521006.0000000001", "events --step shipping", "org list", "block latest",
+		"node status", "trace back " + demoBag, "recall scope " + demoLot, "recall list", "verify " + dir + "/" + demoCertificate + " --genesis " + dir + "/" + genesisFile, "massbalance " + demoLot, "item urn:epc:id:sscc:9521006.0000000001", "events --step shipping", "org list", "block latest",
 		"testnet kill 2 --dir " + dir + "     (and then: testnet start 2 --dir " + dir + ")",
 	} {
 		d.out.say("   %s %s", call, command)

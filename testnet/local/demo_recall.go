@@ -44,11 +44,15 @@ func (d *demo) recall(ctx context.Context) error {
 	if err := d.tellScope(ctx, notice); err != nil {
 		return err
 	}
+	if err := d.certifyRecalled(ctx, done[0].Height); err != nil {
+		return err
+	}
 	done, err = d.perform(ctx, "releasing the notice", []act{{farm.wallet, farm.node, &ledger.ReleaseNotice{Notice: notice, Reason: "the second sample was clean"}}})
 	if err != nil {
 		return err
 	}
-	d.out.say("\n   The second sample was clean: %s releases the notice in block %d.", farm.name, done[0].Height)
+	d.released = done[0].Height
+	d.out.say("\n   The second sample was clean: %s releases the notice in block %d.", farm.name, d.released)
 	list, err := d.clients[0].Notices(ctx, api.NoticeFilter{State: "open"}, api.Page{})
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ var errApart = errors.New("the nodes do not report the same ledger")
 
 // compareNodes waits until all nodes report the same height, block and state.
 func (d *demo) compareNodes(ctx context.Context) error {
-	d.out.title("8. All four nodes hold the same ledger")
+	d.out.title("9. All four nodes hold the same ledger")
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {
