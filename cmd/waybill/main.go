@@ -103,7 +103,7 @@ func (sh *shell) app() *cli.App {
 			sh.captureCommand(), sh.shipCommand(), sh.receiveCommand(), sh.disputeCommand(), sh.recallCommand(), sh.eventsCommand(), sh.traceCommand(), sh.itemCommand(), sh.txCommand(), sh.blockCommand(),
 			sh.certificateCommand(), sh.verifyCommand(), sh.idCommand(), sh.hashCommand(),
 			sh.balanceCommand(), sh.massBalanceCommand(), sh.attestCommand(), sh.anchorCommand(), sh.yieldCommand(), sh.govCommand(),
-			sh.orgCommand(), sh.prefixCommand(), sh.delegateCommand(), sh.keyCommand(),
+			sh.orgCommand(), sh.prefixCommand(), sh.delegateCommand(), sh.describeCommand(), sh.keyCommand(),
 			sh.nodeCommand(), sh.snapshotCommand(), sh.exportCommand(), sh.signerCommand(), sh.testnetCommand(), sh.versionCommand(),
 		},
 		EnableBashCompletion: true,

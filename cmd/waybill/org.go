@@ -27,6 +27,12 @@ func (sh *shell) orgCommand() *cli.Command {
 				Action: sh.orgRegister,
 			},
 			{
+				Name: "admit", ArgsUsage: "ORGANISATION", Usage: "let an organisation act, as a registrar; in networks that admit by registrar",
+				Description: "  waybill org admit \"Salinas Farm\" --wallet faucet       or: --revoke",
+				Flags:       signFlags(&cli.BoolFlag{Name: "revoke", Usage: "take the admission away"}),
+				Action:      sh.orgAdmit,
+			},
+			{
 				Name: "show", ArgsUsage: "NAME or ADDRESS", Usage: "one organisation",
 				Description: "  waybill org show \"Salinas Farm\"",
 				Flags:       stateFlags(), Action: sh.orgShow,
@@ -54,6 +60,25 @@ func (sh *shell) orgRegister(c *cli.Context) error {
 		p.Keys = append(p.Keys, key)
 	}
 	return sh.act(c, p, fmt.Sprintf("%s is registered. Next: waybill prefix claim PREFIX", args[0]))
+}
+
+func (sh *shell) orgAdmit(c *cli.Context) error {
+	args, err := arguments(c, "the name or address of the organisation")
+	if err != nil {
+		return err
+	}
+	client, err := newClient(c)
+	if err != nil {
+		return err
+	}
+	org, err := client.Organisation(c.Context, args[0])
+	if err != nil {
+		return err
+	}
+	if c.Bool("revoke") {
+		return sh.act(c, &ledger.AdmitOrganisation{Organisation: org.Address}, fmt.Sprintf("%s no longer acts on the ledger.", org.Name))
+	}
+	return sh.act(c, &ledger.AdmitOrganisation{Organisation: org.Address, Admitted: true}, fmt.Sprintf("%s may act on the ledger.", org.Name))
 }
 
 func (sh *shell) orgShow(c *cli.Context) error {
