@@ -13,7 +13,7 @@ func (sh *shell) delegateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "delegate", ArgsUsage: "ORGANISATION SCOPE", Usage: "let another organisation name goods for you",
 		Description: "  waybill delegate \"FreshPack\" 9521001 --wallet farm --until 2027-01-01\n" +
-			"  waybill delegate \"FreshPack\" https://id.gs1.org/01/09521001100016 --wallet farm\n" +
+			"  waybill delegate \"FreshPack\" https://id.gs1.org/01/09521001100014 --wallet farm\n" +
 			"  waybill delegate \"FreshPack\" 9521001 --wallet farm --end\n\n" +
 			"  SCOPE is one of your company prefixes, or a class of goods under one.",
 		Flags: signFlags(

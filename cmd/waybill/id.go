@@ -27,8 +27,8 @@ func (sh *shell) idCommand() *cli.Command {
 	return &cli.Command{
 		Name: "id", ArgsUsage: "IDENTIFIER…", Usage: "check a GS1 identifier and show it in all its forms",
 		Description: "  waybill id urn:epc:id:sgtin:9521001.010001.17\n" +
-			"  waybill id '(01)09521001100016(21)17'\n" +
-			"  waybill id https://id.gs1.org/01/09521001100016/10/A1 --prefix-length 7",
+			"  waybill id '(01)09521001100014(21)17'\n" +
+			"  waybill id https://id.gs1.org/01/09521001100014/10/A1 --prefix-length 7",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "prefix-length", Usage: "`DIGITS` of the company prefix, which only a URN shows; needed to print a URN of other forms"},
 			outputFlag(),

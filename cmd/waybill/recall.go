@@ -18,7 +18,7 @@ func (sh *shell) recallCommand() *cli.Command {
 			{
 				Name: "issue", ArgsUsage: "LOT…", Usage: "warn about lots, items or whole products; what they are and what was made from them is neither shipped nor sold from then on",
 				Description: "  waybill recall issue urn:epc:class:lgtin:9521001.010001.A1 --reason \"glass found\" --wallet farm\n" +
-					"  waybill recall issue '(01)09521007700018(21)S1' --type quarantine --reason \"lab result pending\"\n" +
+					"  waybill recall issue '(01)09521007700010(21)S1' --type quarantine --reason \"lab result pending\"\n" +
 					"  waybill recall issue LOT --reason … --instructions \"send it back\" --accept \"Returns Ltd\" --document notice.pdf\n\n" +
 					"  The holder of the company prefix may, and regulators.",
 				Flags: signFlags(

@@ -19,7 +19,7 @@ func (sh *shell) traceCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "back", ArgsUsage: "ITEM", Usage: "where it has been, and what it is made of",
-				Description: "  waybill trace back urn:epc:id:sgtin:9521007.070001.S1\n  waybill trace back '(01)09521007700018(21)S1' --output json",
+				Description: "  waybill trace back urn:epc:id:sgtin:9521007.070001.S1\n  waybill trace back '(01)09521007700010(21)S1' --output json",
 				Flags:       flags(), Action: sh.trace(trace.DirectionBack),
 			},
 			{
