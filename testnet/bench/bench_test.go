@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"maps"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,32 +16,53 @@ import (
 
 // The goods are a function of the seed, of the shape that goods.go tells, and none of them is refused or marked.
 func TestBatch(t *testing.T) {
-	count := map[string]int{}
-	named := 0
-	a, b := newMaker(3, 0, 1), newMaker(3, 0, 1)
-	for range 2 {
-		events, arrivals := a.batch()
-		again, _ := b.batch()
-		if len(events) != eventsPerBatch || len(arrivals) != arrivalsInBatch {
-			t.Fatalf("%d events and %d arrivals", len(events), len(arrivals))
+	for _, x := range []struct {
+		goods      shape
+		born, list int
+	}{{stocked, 1, 546}, {whole, 8, 896}} {
+		count := map[string]int{}
+		named := 0
+		a, b := newMaker(3, 0, 1), newMaker(3, 0, 1)
+		if x.goods == stocked {
+			a.restock(2)
+			b.restock(2)
 		}
-		for i, e := range events {
-			count[e.BizStep]++
-			named += len(e.EPCs) + len(e.ChildEPCs)
-			x, err := epcis.EncodeEvent(e)
-			if err != nil {
-				t.Fatal(err)
+		for range 2 {
+			events, arrivals := a.batch(x.goods)
+			again, _ := b.batch(x.goods)
+			if len(events) != x.goods.events() || len(arrivals) != arrivalsInBatch {
+				t.Fatalf("%d events and %d arrivals", len(events), len(arrivals))
 			}
-			if y, err := epcis.EncodeEvent(again[i]); err != nil || !bytes.Equal(x, y) {
-				t.Fatalf("event %d differs between two makers of one seed, %v", i, err)
+			for i, e := range events {
+				count[fmt.Sprint(e.BizStep, len(e.EPCs)+len(e.ChildEPCs))]++
+				named += len(e.EPCs) + len(e.ChildEPCs)
+				x, err := epcis.EncodeEvent(e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if y, err := epcis.EncodeEvent(again[i]); err != nil || !bytes.Equal(x, y) {
+					t.Fatalf("event %d differs between two makers of one seed, %v", i, err)
+				}
+				if faults := e.Validate(); len(faults) > 0 {
+					t.Fatalf("event %d: %v", i, faults)
+				}
 			}
-			if faults := e.Validate(); len(faults) > 0 {
-				t.Fatalf("event %d: %v", i, faults)
-			}
+		}
+		want := map[string]int{"commissioning50": 2 * x.born, "packing10": 16, "packing5": 64, "loading2": 128, "shipping1": 256}
+		if !maps.Equal(count, want) || named != 2*x.list {
+			t.Errorf("%v, %d things named", count, named)
 		}
 	}
-	if count["commissioning"] != 16 || count["packing"] != 80 || count["loading"] != 128 || count["shipping"] != 256 || named != 2*896 {
-		t.Errorf("%v, %d things named", count, named)
+}
+
+// Blocks of the execution rows are accepted without a mark, those of a stock too.
+func TestExecutionRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("BenchmarkExecute runs the same")
+	}
+	rows, err := executionRows(t.TempDir(), 5, 1)
+	if err != nil || len(rows) != 3 {
+		t.Fatal(rows, err)
 	}
 }
 
@@ -89,8 +113,18 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// BenchmarkExecute is one block of the execution row, for profiles: -cpu 1 -cpuprofile.
+// BenchmarkExecute is one block of the execution rows, for profiles: -cpu 1 -cpuprofile.
 func BenchmarkExecute(b *testing.B) {
+	for _, x := range []struct {
+		name  string
+		goods shape
+	}{{"stocked", stocked}, {"whole", whole}} {
+		b.Run(x.name, func(b *testing.B) { benchmarkExecute(b, x.goods) })
+	}
+}
+
+func benchmarkExecute(b *testing.B, goods shape) {
+	const warmBlocks = 20
 	c, err := newChain(1)
 	if err != nil {
 		b.Fatal(err)
@@ -100,23 +134,32 @@ func BenchmarkExecute(b *testing.B) {
 		b.Fatal(err)
 	}
 	blocks := make([]*block, warmBlocks+b.N)
+	if goods == stocked {
+		if err := c.stock(s, len(blocks)); err != nil {
+			b.Fatal(err)
+		}
+	}
 	for i := range blocks {
-		if blocks[i], err = c.bulk(batchesPerBlock, false); err != nil {
+		if blocks[i], err = c.bulk(goods, batchesPerBlock, false); err != nil {
 			b.Fatal(err)
 		}
 	}
 	if _, err := runBlocks(s, blocks[:warmBlocks]); err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	b.ResetTimer()
 	e, err := runBlocks(s, blocks[warmBlocks:])
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.StopTimer()
-	b.ReportMetric(e.rate(), "events/s")
-	b.ReportMetric(e.cpuRate(), "events/cpu-s")
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(1e6/e.cpuRate(), "cpu-µs/event")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(e.events), "allocs/event")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(e.events), "B/event")
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}

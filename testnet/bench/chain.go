@@ -144,14 +144,14 @@ func (c *chain) next(fill func(h quorum.Height, timeMs int64) ([]*ledger.Transac
 }
 
 // bulk fills a block with batches of every company in turn, and with their arrivals if received is true.
-func (c *chain) bulk(batches int, received bool) (*block, error) {
+func (c *chain) bulk(s shape, batches int, received bool) (*block, error) {
 	return c.next(func(h quorum.Height, timeMs int64) ([]*ledger.Transaction, error) {
 		var txs []*ledger.Transaction
 		for i := range batches {
 			from := i % companies
 			m := c.makers[from]
 			m.timeMs = timeMs - 500
-			events, arrivals := m.batch()
+			events, arrivals := m.batch(s)
 			sent, err := c.captures(from, h, events)
 			if err != nil {
 				return nil, err
@@ -169,6 +169,31 @@ func (c *chain) bulk(batches int, received bool) (*block, error) {
 		return txs, nil
 	})
 }
+
+// restock makes blocks that commission what every company needs for stocked batches.
+func (c *chain) restock(batches int) ([]*block, error) {
+	var out []*block
+	for i, m := range c.makers {
+		events := m.restock((batches + companies - 1) / companies)
+		for len(events) > 0 {
+			n := min(len(events), restockEvents)
+			b, err := c.next(func(h quorum.Height, timeMs int64) ([]*ledger.Transaction, error) {
+				for _, e := range events[:n] {
+					e.EventTime = epcis.NewTimestamp(timeMs - 500)
+				}
+				return c.captures(i, h, events[:n])
+			})
+			if err != nil {
+				return nil, err
+			}
+			out, events = append(out, b), events[n:]
+		}
+	}
+	return out, nil
+}
+
+// restockEvents is how many commissionings one block of restock has at most.
+const restockEvents = 100
 
 // execute applies a block and commits it, durable. Every event must have been accepted without a mark: refused work is
 // fast work.

@@ -95,7 +95,7 @@ func (l *large) produce(events int, out chan<- *block) error {
 				out <- b
 			}
 		}
-		b, err := l.c.bulk(batchesPerBlock, true)
+		b, err := l.c.bulk(whole, batchesPerBlock, true)
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func (l *large) again(dir string) (row, error) {
 
 // more executes further blocks on the large ledger with one core.
 func (l *large) more(runs int) (row, error) {
-	r, err := executionRow(l.c, l.s, false, runs)
+	r, err := executionRow(l.c, l.s, stocked, false, runs)
 	r.what = "execute bulk events on it, one core"
 	return r, err
 }
