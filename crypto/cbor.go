@@ -54,6 +54,11 @@ func mustDecoder() cbor.DecMode {
 // written as empty ones. Floats, tags and values that exceed a limit are refused with kind ErrEncoding or ErrTooLarge:
 // what Marshal returns, [Unmarshal] accepts.
 func Marshal(v any) ([]byte, error) {
+	if plain, ok := v.(CBORAppender); ok {
+		var buf [1024]byte
+		data, err := AppendMarshal(buf[:0], plain)
+		return bytes.Clone(data), err
+	}
 	data, err := cborEncoder.Marshal(v)
 	if err != nil {
 		return nil, refuse(ErrEncoding, "encoding %T: %v", v, err)
@@ -64,10 +69,31 @@ func Marshal(v any) ([]byte, error) {
 	return data, nil
 }
 
+// AppendMarshal appends what [Marshal] makes of v to b.
+func AppendMarshal(b []byte, v any) ([]byte, error) {
+	plain, ok := v.(CBORAppender)
+	if !ok {
+		data, err := Marshal(v)
+		return append(b, data...), err
+	}
+	n := len(b)
+	b = plain.AppendCBOR(b)
+	if err := scanCBOR(b[n:]); err != nil {
+		return nil, fmt.Errorf("encoding %T: %w", v, err)
+	}
+	return b, nil
+}
+
 // Unmarshal decodes data into the zero value that v points to, and only if data is exactly the bytes that [Marshal]
 // makes of the result: no other spelling, no unknown or duplicate field, no float, tag or indefinite length, nothing
 // after the end. The error is of kind ErrEncoding or ErrTooLarge; v is then in an undefined state.
 func Unmarshal(data []byte, v any) error {
+	if plain, ok := v.(CBORParser); ok {
+		if parsePlain(data, plain) {
+			return nil
+		}
+		// What follows says what is wrong. It decodes into what the attempt left, which does not matter: it fails.
+	}
 	// The scan costs no allocation, so hostile input is refused before anything is built from it.
 	if err := scanCBOR(data); err != nil {
 		return err
