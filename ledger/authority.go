@@ -115,7 +115,7 @@ func (t *txRun) notHolder(subjects []string) *Finding {
 
 // broughtIn reports whether it was the author who brought a thing onto the ledger, and not only saw it: anybody may see.
 func (t *txRun) broughtIn(id string) bool {
-	if item, ok := get[Item](t.o, ItemKey(id)); ok {
+	if item, ok := get[Item](t.o, t.o.itemKey(id)); ok {
 		return item.BornBy == t.author && item.State != StateObserved
 	}
 	lot, ok := get[Lot](t.o, LotKey(id))

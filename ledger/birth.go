@@ -44,7 +44,7 @@ func (e *eventRun) mayName(t thing) (unverified bool, f *Finding) {
 // transformation's output, or a container first seen when something is packed into it. Its ObjectEvent may follow, by
 // the same author, once. False without a finding: a rule was flagged and nothing came into being.
 func (e *eventRun) commissionItem(t thing, byWay bool) (bool, *Finding) {
-	item, exists := get[Item](e.o, ItemKey(t.id))
+	item, exists := get[Item](e.o, e.o.itemKey(t.id))
 	if exists && (byWay || !e.sameAct(&item)) {
 		if item.State != StateObserved {
 			f := finding(CodeSerialTaken, t.at, t.id, e.orgName(item.BornBy))
@@ -59,7 +59,7 @@ func (e *eventRun) commissionItem(t thing, byWay bool) (bool, *Finding) {
 		item.Flags &^= FlagUncommissioned
 		item.Lot = cmp.Or(item.Lot, t.lot)
 		e.describe(&item)
-		put(e.o, ItemKey(t.id), item)
+		put(e.o, e.o.itemKey(t.id), item)
 		e.hasten(item.Parent, e.expiryOf(&item))
 		return true, nil
 	}
@@ -85,7 +85,7 @@ func (e *eventRun) bear(t thing, item *Item, unverified, byWay bool) {
 	}
 	e.describe(item)
 	e.changed(item)
-	put(e.o, ItemKey(t.id), *item)
+	put(e.o, e.o.itemKey(t.id), *item)
 }
 
 // describe takes lot and expiry from the master data of the event. Where the event also brings lots into being, the lot
@@ -113,7 +113,7 @@ func (e *eventRun) adoptItem(t thing, held bool) *Finding {
 	if f != nil || !letIn {
 		return f
 	}
-	item, _ := get[Item](e.o, ItemKey(t.id)) // none, or what is left of one that was undone
+	item, _ := get[Item](e.o, e.o.itemKey(t.id)) // none, or what is left of one that was undone
 	if held {
 		e.bear(t, &item, true, true)
 		return nil
@@ -123,7 +123,7 @@ func (e *eventRun) adoptItem(t thing, held bool) *Finding {
 		BornBy: e.author, BornEvent: e.e.hash, BornHeight: e.height, Moves: item.Moves, Chain: item.Chain,
 	}
 	e.changed(&item)
-	put(e.o, ItemKey(t.id), item)
+	put(e.o, e.o.itemKey(t.id), item)
 	return nil
 }
 
@@ -230,10 +230,10 @@ func (e *eventRun) end(t thing, state ItemState) (bool, *Finding) {
 			return false, f
 		}
 	}
-	item, _ := get[Item](e.o, ItemKey(t.id))
+	item, _ := get[Item](e.o, e.o.itemKey(t.id))
 	item.State, item.Shipment = state, crypto.Hash{}
 	e.changed(&item)
-	put(e.o, ItemKey(t.id), item)
+	put(e.o, e.o.itemKey(t.id), item)
 	return true, nil
 }
 

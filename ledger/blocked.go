@@ -80,7 +80,7 @@ func (e *eventRun) maySell() *Finding {
 		g.lots = append(g.lots, from.lots...)
 	}
 	for _, t := range g.items {
-		item, _ := get[Item](e.o, ItemKey(t.id))
+		item, _ := get[Item](e.o, e.o.itemKey(t.id))
 		if f := e.notExpired(t.id, e.expiryOf(&item), t.at, ""); f != nil {
 			return f
 		}
@@ -124,9 +124,9 @@ func (e *eventRun) mayLeave(g *goods, d *departure) *Finding {
 			return f
 		}
 	}
-	seen := make(map[string]bool, len(g.items))
+	seen := map[string]bool{}
 	for _, t := range g.items {
-		if item, _ := get[Item](e.o, ItemKey(t.id)); d.notices || e.expiredInside(&item) {
+		if item := peek[Item](e.o, e.o.itemKey(t.id)); d.notices || item != nil && e.expiredInside(item) {
 			if f := e.insideMayLeave(t, d, seen); f != nil {
 				return f
 			}
@@ -160,7 +160,7 @@ func (e *eventRun) expiredInside(item *Item) bool {
 
 // holdsOf lists whose holds an item is under. The lot that the event spells beside the serial counts too.
 func (e *eventRun) holdsOf(t thing) []HoldOf {
-	item, ok := get[Item](e.o, ItemKey(t.id))
+	item, ok := get[Item](e.o, e.o.itemKey(t.id))
 	if !ok || item.Lot == "" {
 		return HoldsOf(t.id, t.lot)
 	}
@@ -233,7 +233,7 @@ func (e *eventRun) insideMayLeave(t thing, d *departure, seen map[string]bool) *
 		seen[queue[0]] = true
 		contents, _ := get[Contents](e.o, ContentsKey(queue[0]))
 		for _, id := range contents.Items {
-			item, _ := get[Item](e.o, ItemKey(id))
+			item, _ := get[Item](e.o, e.o.itemKey(id))
 			if stop, f := e.pieceMayLeave(t, d, id, item.Lot, e.expiryOf(&item)); stop {
 				return f
 			}

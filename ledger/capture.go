@@ -16,7 +16,7 @@ func (t *txRun) capture(p *Capture) *Finding {
 	for i := range t.tx.events {
 		r.Events[i] = t.tx.events[i].hash
 	}
-	if org, ok := get[Organisation](t.o, OrganisationKey(t.author)); ok {
+	if org := peek[Organisation](t.o, OrganisationKey(t.author)); org != nil {
 		r.Org = org.Name
 	}
 	if f := t.mayAct(); f != nil {
@@ -106,7 +106,7 @@ func (f *Finding) against(event crypto.Hash, tx crypto.Hash, height quorum.Heigh
 // record checks what all events have in common, applies the event and keeps its mark.
 func (e *eventRun) record() (EventStatus, *Finding) {
 	key := EventKey(e.author, e.e.hash)
-	if mark, ok := get[EventMark](e.o, key); ok {
+	if mark := peek[EventMark](e.o, key); mark != nil {
 		e.mark(finding(CodeDuplicateEvent, "").against(e.e.hash, mark.Tx, mark.Height))
 		return EventDuplicate, nil
 	}
@@ -244,15 +244,14 @@ func (e *eventRun) aggregate() *Finding {
 // observe lets the author say that it saw things. Anybody may; it moves nothing.
 func (e *eventRun) observe(g *goods) *Finding {
 	for _, t := range g.items {
-		item, ok := e.item(t.id)
-		if !ok {
+		if !e.has(t.id) {
 			if f := e.adoptItem(t, false); f != nil {
 				return f
 			}
 			continue
 		}
-		if item.State.ended() {
-			if f := e.judge(e.endedFinding(&item, t.at)); f != nil {
+		if item := peek[Item](e.o, e.o.itemKey(t.id)); item.State.ended() {
+			if f := e.judge(e.endedFinding(item, t.at)); f != nil {
 				return f
 			}
 		}
@@ -293,9 +292,9 @@ func (e *eventRun) touchAll() {
 		if !e.name(t.id) {
 			continue
 		}
-		if item, ok := get[Item](e.o, ItemKey(t.id)); ok {
+		if item, ok := get[Item](e.o, e.o.itemKey(t.id)); ok {
 			e.touchItem(&item, t.at)
-			put(e.o, ItemKey(t.id), item)
+			put(e.o, e.o.itemKey(t.id), item)
 		}
 	}
 	for _, t := range lots {
@@ -327,8 +326,8 @@ func (e *eventRun) touchItem(item *Item, at string) {
 	}
 	custodian := item.Custodian
 	if item.Parent != "" {
-		if s, ok := e.standing(item.ID); ok {
-			custodian = s.root().Custodian
+		if root := e.outermost(item.ID); root != nil {
+			custodian = root.Custodian
 		}
 	}
 	if custodian != e.author {

@@ -96,7 +96,7 @@ func (e *eventRun) claimInputs(link *Link, used []usedInput) {
 			continue
 		}
 		amount := u.amount.amount
-		if _, isItem := get[Item](e.o, ItemKey(u.id)); isItem {
+		if _, isItem := get[Item](e.o, e.o.itemKey(u.id)); isItem {
 			amount = Amount{Coefficient: 1}
 		}
 		for _, x := range e.carried(u.id).Claims {

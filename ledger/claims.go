@@ -186,7 +186,7 @@ func (e *eventRun) coversThing(a *Attestation, id string) bool {
 	if id == a.Scope || classOf(id) == a.Scope {
 		return true
 	}
-	item, ok := get[Item](e.o, ItemKey(id))
+	item, ok := get[Item](e.o, e.o.itemKey(id))
 	return ok && item.Lot == a.Scope
 }
 

@@ -131,9 +131,9 @@ func (c *capturedEvent) onlySees() bool {
 func (e *eventRun) taint() {
 	items, lots := e.e.allNamed()
 	for _, t := range items {
-		if item, ok := get[Item](e.o, ItemKey(t.id)); ok {
+		if item, ok := get[Item](e.o, e.o.itemKey(t.id)); ok {
 			item.Flags |= FlagTainted
-			put(e.o, ItemKey(t.id), item)
+			put(e.o, e.o.itemKey(t.id), item)
 		}
 	}
 	for _, t := range lots {
@@ -146,8 +146,34 @@ func (e *eventRun) taint() {
 
 // item returns an item that is on the ledger: of one whose birth was undone only the chain is left.
 func (b *blockRun) item(id string) (Item, bool) {
-	item, ok := get[Item](b.o, ItemKey(id))
+	item, ok := get[Item](b.o, b.o.itemKey(id))
 	return item, ok && item.Flags&FlagUndone == 0
+}
+
+// has reports whether there is such an item.
+func (b *blockRun) has(id string) bool {
+	item := peek[Item](b.o, b.o.itemKey(id))
+	return item != nil && item.Flags&FlagUndone == 0
+}
+
+// outermost returns the outermost container of an item, or the item itself, to be looked at before anything is put; nil if it
+// is not on the ledger.
+func (b *blockRun) outermost(id string) *Item {
+	var at *Item
+	for n := 0; id != ""; n++ {
+		next := peek[Item](b.o, b.o.itemKey(id))
+		if next == nil || next.Flags&FlagUndone != 0 {
+			if at != nil {
+				panic("ledger: container " + id + " is not on the ledger")
+			}
+			return nil
+		}
+		if n > maxPackingDepth {
+			panic("ledger: " + id + " is packed too deep")
+		}
+		at, id = next, next.Parent
+	}
+	return at
 }
 
 // lot returns a lot that is on the ledger, as item does.

@@ -113,7 +113,7 @@ func (e *eventRun) shipItem(sh *Shipment, t thing) *Finding {
 	if f := e.detach(t, s, CodePackedChild); f != nil {
 		return f
 	}
-	item, _ := get[Item](e.o, ItemKey(t.id))
+	item, _ := get[Item](e.o, e.o.itemKey(t.id))
 	if !sh.Owner.IsZero() && item.Owner != sh.Owner && item.Owner != e.author && !item.Owner.IsZero() {
 		f := finding(CodeNotOwner, e.e.owner.at, e.orgName(e.author), t.id, e.orgName(item.Owner), e.orgName(sh.Owner))
 		if f := e.judge(f.against(item.LastEvent, crypto.Hash{}, item.LastHeight)); f != nil {
@@ -126,7 +126,7 @@ func (e *eventRun) shipItem(sh *Shipment, t thing) *Finding {
 	}
 	item.State, item.Shipment = StateInTransit, sh.Event
 	e.changed(&item)
-	put(e.o, ItemKey(t.id), item)
+	put(e.o, e.o.itemKey(t.id), item)
 	sh.OpenItems++
 	sh.Shipped.Items++
 	return nil
@@ -238,13 +238,13 @@ func (e *eventRun) receiveItem(t thing) *Finding {
 		sh.OpenItems--
 		e.putShipment(&sh)
 	}
-	item, _ := get[Item](e.o, ItemKey(t.id))
+	item, _ := get[Item](e.o, e.o.itemKey(t.id))
 	item.State, item.Shipment, item.Custodian = StateActive, crypto.Hash{}, e.author
 	if !sh.Owner.IsZero() && sh.Owner != item.Owner {
 		item.Owner, item.OwnerSince = sh.Owner, item.Chain.Count+1
 	}
 	e.changed(&item)
-	put(e.o, ItemKey(t.id), item)
+	put(e.o, e.o.itemKey(t.id), item)
 	return nil
 }
 
@@ -310,7 +310,7 @@ func (e *eventRun) voidItem(t thing) *Finding {
 	}
 	item.State, item.Shipment = StateActive, crypto.Hash{}
 	e.changed(&item)
-	put(e.o, ItemKey(t.id), item)
+	put(e.o, e.o.itemKey(t.id), item)
 	sh.OpenItems--
 	sh.Void.Items++
 	e.voidShipment(&sh)

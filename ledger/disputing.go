@@ -140,7 +140,7 @@ func (d *disputeRun) takeItem(l *DisputeLine, s standing) *Finding {
 	} else {
 		d.sh.Short.Items++
 	}
-	put(d.o, ItemKey(item.ID), item)
+	put(d.o, d.o.itemKey(item.ID), item)
 	return nil
 }
 

@@ -242,7 +242,7 @@ type usedInput struct {
 // wasMade reports whether a transformation really made what it names as an output: where a serial is taken already and
 // that is only flagged, it did not, and must not put another's goods under a notice.
 func (b *blockRun) wasMade(id string, link crypto.Hash) bool {
-	item, ok := get[Item](b.o, ItemKey(id))
+	item, ok := get[Item](b.o, b.o.itemKey(id))
 	if !ok {
 		return true // a lot: only who may name it adds to it
 	}

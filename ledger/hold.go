@@ -73,7 +73,7 @@ func OpenNotices(v View, id string) ([]NoticeRecord, error) {
 	b := &blockRun{o: newOverlay(v)}
 	id = canonical(id)
 	lot := ""
-	if item, ok := get[Item](b.o, ItemKey(id)); ok {
+	if item, ok := get[Item](b.o, b.o.itemKey(id)); ok {
 		lot = item.Lot
 	}
 	var out []NoticeRecord

@@ -12,8 +12,8 @@ import (
 // transaction in hand has changed, under what its event in hand has changed.
 //
 //  1. Records are decoded once per block and encoded once, at its end.
-//  2. A record in a layer is never changed in place: get returns a copy of the struct, put replaces it; slices inside
-//     records are replaced too. So dropping a layer undoes it completely.
+//  2. A record in a layer is never changed by what came from another: get returns a copy of the struct, put replaces it;
+//     slices inside records are replaced too. So dropping a layer undoes it completely.
 //  3. Nothing depends on the order of a map: writes are sorted when they are collected.
 //
 // A view that fails sets err and reads as absent from then on; Apply looks at err after every transaction.
@@ -22,6 +22,7 @@ type overlay struct {
 	read   map[string]cached // what the view answered, decoded
 	layers []map[string]any  // block, transaction, event; nil in a map: deleted
 	spare  []map[string]any  // empty ones, for layers to come
+	key    []byte            // see itemKey
 	err    error
 }
 
@@ -79,13 +80,25 @@ func (o *overlay) dropTo(n int) {
 
 // get returns the record at key as a copy; false if there is none.
 func get[T any](o *overlay, key []byte) (T, bool) {
+	if rec := peek[T](o, key); rec != nil {
+		return *rec, true
+	}
 	var none T
+	return none, false
+}
+
+// peek is get without the copy, nil if there is none: for a look that ends before anything is put. The record must not be
+// changed.
+func peek[T any](o *overlay, key []byte) *T {
 	for i := len(o.layers) - 1; i >= 0; i-- {
+		if len(o.layers[i]) == 0 {
+			continue
+		}
 		if rec, ok := o.layers[i][string(key)]; ok {
 			if rec == nil {
-				return none, false
+				return nil
 			}
-			return *rec.(*T), true
+			return rec.(*T)
 		}
 	}
 	c, ok := o.read[string(key)]
@@ -93,9 +106,9 @@ func get[T any](o *overlay, key []byte) (T, bool) {
 		c = fetch[T](o, key)
 	}
 	if c.rec == nil {
-		return none, false
+		return nil
 	}
-	return *c.rec.(*T), true
+	return c.rec.(*T)
 }
 
 // need is get of a record that others say is there: if it is not, the state is damaged, and the block an error.
@@ -124,8 +137,17 @@ func fetch[T any](o *overlay, key []byte) cached {
 	return c
 }
 
-// put sets the record at key.
-func put[T any](o *overlay, key []byte, rec T) { o.layers[len(o.layers)-1][string(key)] = &rec }
+// put sets the record at key. It may use the memory of the one that the top layer had there.
+func put[T any](o *overlay, key []byte, rec T) {
+	top := o.layers[len(o.layers)-1]
+	if old, ok := top[string(key)].(*T); ok {
+		*old = rec
+		return
+	}
+	kept := new(T) // not &rec, which would be made in either case
+	*kept = rec
+	top[string(key)] = kept
+}
 
 // del removes the record at key.
 func (o *overlay) del(key []byte) { o.layers[len(o.layers)-1][string(key)] = nil }
@@ -143,13 +165,21 @@ func (o *overlay) changed() []string {
 
 // under returns the record at key as it is below the top layer; false if there is none.
 func under[T any](o *overlay, key string) (T, bool) {
+	if rec := peekUnder[T](o, key); rec != nil {
+		return *rec, true
+	}
 	var none T
+	return none, false
+}
+
+// peekUnder is under without the copy, as peek is get.
+func peekUnder[T any](o *overlay, key string) *T {
 	for i := len(o.layers) - 2; i >= 0; i-- {
 		if rec, ok := o.layers[i][key]; ok {
 			if rec == nil {
-				return none, false
+				return nil
 			}
-			return *rec.(*T), true
+			return rec.(*T)
 		}
 	}
 	c, ok := o.read[key]
@@ -157,9 +187,21 @@ func under[T any](o *overlay, key string) (T, bool) {
 		c = fetch[T](o, []byte(key))
 	}
 	if c.rec == nil {
-		return none, false
+		return nil
 	}
-	return *c.rec.(*T), true
+	return c.rec.(*T)
+}
+
+// onTop reports whether the top layer has a record at key, or its deletion.
+func (o *overlay) onTop(key []byte) bool {
+	_, ok := o.layers[len(o.layers)-1][string(key)]
+	return ok
+}
+
+// itemKey is ItemKey in memory that the next call uses again.
+func (o *overlay) itemKey(id string) []byte {
+	o.key = append(append(o.key[:0], "obj/"...), id...)
+	return o.key
 }
 
 // writes encodes what the block changed, ascending by key, without what is as it was. The record of a deleted key that
@@ -172,6 +214,7 @@ func (o *overlay) writes() ([]Write, error) {
 	}
 	slices.SortFunc(keys, strings.Compare)
 	out := make([]Write, 0, len(keys))
+	var scratch []byte
 	for _, k := range keys {
 		before, err := o.before(k)
 		if err != nil {
@@ -179,14 +222,15 @@ func (o *overlay) writes() ([]Write, error) {
 		}
 		var value []byte
 		if rec := block[k]; rec != nil {
-			if value, err = crypto.Marshal(rec); err != nil {
+			if scratch, err = crypto.AppendMarshal(scratch[:0], rec); err != nil {
 				return nil, malformedBy(ErrState, err, "state key %q", k)
 			}
+			value = scratch
 		}
 		if (value == nil) == (before == nil) && bytes.Equal(value, before) {
 			continue
 		}
-		out = append(out, Write{Key: []byte(k), Value: value})
+		out = append(out, Write{Key: []byte(k), Value: bytes.Clone(value)})
 	}
 	return out, nil
 }

@@ -150,7 +150,7 @@ func (e *eventRun) inTransit(t thing, root *Item) *Finding {
 // pack is AggregationEvent ADD.
 func (e *eventRun) pack() *Finding {
 	parent := e.e.parent
-	if _, ok := e.item(parent.id); !ok {
+	if !e.has(parent.id) {
 		// Nobody commissions pallets: a container comes into being when it is first packed. It must be the author's to
 		// name all the same.
 		if _, f := e.commissionItem(parent, true); f != nil {
@@ -179,15 +179,15 @@ func (e *eventRun) pack() *Finding {
 	if len(contents.Items)+len(contents.Quantities) > 0 {
 		put(e.o, ContentsKey(parent.id), contents)
 	}
-	item, _ := get[Item](e.o, ItemKey(parent.id))
+	item, _ := get[Item](e.o, e.o.itemKey(parent.id))
 	e.changed(&item)
-	put(e.o, ItemKey(parent.id), item)
+	put(e.o, e.o.itemKey(parent.id), item)
 	return nil
 }
 
 func (e *eventRun) packItem(into *standing, contents *Contents, t thing) *Finding {
 	parent := into.item().ID
-	if child, ok := get[Item](e.o, ItemKey(t.id)); ok && child.Parent == parent {
+	if child := peek[Item](e.o, e.o.itemKey(t.id)); child != nil && child.Parent == parent {
 		return nil
 	}
 	if f := e.checkForest(into, t); f != nil {
@@ -200,12 +200,12 @@ func (e *eventRun) packItem(into *standing, contents *Contents, t thing) *Findin
 	if f := e.detach(t, s, CodePackedElse); f != nil {
 		return f
 	}
-	item, _ := get[Item](e.o, ItemKey(t.id))
+	item, _ := get[Item](e.o, e.o.itemKey(t.id))
 	item.Parent = parent
 	// The container counts this event when it is done, hence one more than now.
 	item.PackedSince = into.item().Chain.Count + 1
 	e.changed(&item)
-	put(e.o, ItemKey(t.id), item)
+	put(e.o, e.o.itemKey(t.id), item)
 	at, _ := slices.BinarySearch(contents.Items, t.id)
 	contents.Items = slices.Insert(contents.Items, at, t.id)
 	e.hasten(parent, earlier(e.expiryOf(&item), item.InsideExpiryMs))
@@ -230,12 +230,12 @@ func (e *eventRun) deepen(into *standing, below uint8) *Finding {
 		if below >= maxPackingDepth {
 			return e.judge(finding(CodePackingDepth, e.e.parent.at, into.item().ID, decimal(maxPackingDepth)))
 		}
-		item, _ := get[Item](e.o, ItemKey(into.chain[i].ID))
-		if item.Levels >= below {
+		if box := peek[Item](e.o, e.o.itemKey(into.chain[i].ID)); box != nil && box.Levels >= below {
 			return nil
 		}
+		item, _ := get[Item](e.o, e.o.itemKey(into.chain[i].ID))
 		item.Levels = below
-		put(e.o, ItemKey(item.ID), item)
+		put(e.o, e.o.itemKey(item.ID), item)
 	}
 	return nil
 }
@@ -259,12 +259,12 @@ func (e *eventRun) packLot(contents *Contents, l amountOf) *Finding {
 // into every box on it.
 func (b *blockRun) hasten(box string, expiryMs int64) {
 	for box != "" && expiryMs != 0 {
-		item, _ := get[Item](b.o, ItemKey(box))
+		item, _ := get[Item](b.o, b.o.itemKey(box))
 		if item.InsideExpiryMs != 0 && item.InsideExpiryMs <= expiryMs {
 			return
 		}
 		item.InsideExpiryMs = expiryMs
-		put(b.o, ItemKey(box), item)
+		put(b.o, b.o.itemKey(box), item)
 		box = item.Parent
 	}
 }
@@ -332,7 +332,7 @@ func (e *eventRun) free(s standing) {
 	e.keepUnder(&s)
 	item := s.freed()
 	e.changed(&item)
-	put(e.o, ItemKey(item.ID), item)
+	put(e.o, e.o.itemKey(item.ID), item)
 }
 
 // freed is the item on its own.
@@ -356,9 +356,9 @@ func (b *blockRun) putContents(id string, contents Contents) {
 		return
 	}
 	b.o.del(ContentsKey(id))
-	if item, ok := get[Item](b.o, ItemKey(id)); ok && (item.Levels != 0 || item.InsideExpiryMs != 0) {
+	if item, ok := get[Item](b.o, b.o.itemKey(id)); ok && (item.Levels != 0 || item.InsideExpiryMs != 0) {
 		item.Levels, item.InsideExpiryMs = 0, 0
-		put(b.o, ItemKey(id), item)
+		put(b.o, b.o.itemKey(id), item)
 	}
 }
 
@@ -386,9 +386,9 @@ func (e *eventRun) unpack() *Finding {
 		}
 	}
 	e.putContents(parent.id, contents)
-	item, _ := get[Item](e.o, ItemKey(parent.id))
+	item, _ := get[Item](e.o, e.o.itemKey(parent.id))
 	e.changed(&item)
-	put(e.o, ItemKey(parent.id), item)
+	put(e.o, e.o.itemKey(parent.id), item)
 	return nil
 }
 

@@ -140,7 +140,7 @@ func (r *resolveRun) apply(n int, o Outcome) *Finding {
 // endItem ends the dispute of a thing. One that was rejected may have been sent back or destroyed since: then that is what
 // became of it, and the outcome only closes the line.
 func (r *resolveRun) endItem(line *DisputeLine, o Outcome) *Finding {
-	item, ok := get[Item](r.o, ItemKey(line.ID))
+	item, ok := get[Item](r.o, r.o.itemKey(line.ID))
 	if !ok || !item.State.disputed() || item.Shipment != r.sh.Event {
 		r.moved(line.ID, Amount{}, "")
 		r.withdraw(line, nil, o)
@@ -162,7 +162,7 @@ func (r *resolveRun) endItem(line *DisputeLine, o Outcome) *Finding {
 		r.sh.OpenItems++
 		r.withdraw(line, nil, o)
 	}
-	put(r.o, ItemKey(item.ID), item)
+	put(r.o, r.o.itemKey(item.ID), item)
 	return nil
 }
 
@@ -308,7 +308,7 @@ func (r *resolveRun) handOverItem(s standing) *Finding {
 	if item.Owner == r.rec.From || item.Owner.IsZero() {
 		r.own(&item)
 	}
-	put(r.o, ItemKey(item.ID), item)
+	put(r.o, r.o.itemKey(item.ID), item)
 	r.sh.Shipped.Items++
 	return nil
 }

@@ -88,7 +88,7 @@ func (e *eventRun) linkID() crypto.Hash {
 }
 
 func (e *eventRun) edgeItem(id string, link crypto.Hash, used bool) {
-	item, _ := get[Item](e.o, ItemKey(id))
+	item, _ := get[Item](e.o, e.o.itemKey(id))
 	edge := Edge{Event: e.e.hash, Link: link, Height: e.height}
 	if used {
 		put(e.o, UsedKey(id, item.Used), edge)
@@ -97,7 +97,7 @@ func (e *eventRun) edgeItem(id string, link crypto.Hash, used bool) {
 		put(e.o, MadeKey(id, item.Made), edge)
 		item.Made++
 	}
-	put(e.o, ItemKey(id), item)
+	put(e.o, e.o.itemKey(id), item)
 }
 
 func (e *eventRun) edgeLot(l amountOf, link crypto.Hash, used bool) {
@@ -180,7 +180,7 @@ func (c *capturedEvent) whereMade(id string) string {
 }
 
 func (b *blockRun) used(id string) uint64 {
-	if item, ok := get[Item](b.o, ItemKey(id)); ok {
+	if item, ok := get[Item](b.o, b.o.itemKey(id)); ok {
 		return item.Used
 	}
 	lot, _ := get[Lot](b.o, LotKey(id))
@@ -188,7 +188,7 @@ func (b *blockRun) used(id string) uint64 {
 }
 
 func (e *eventRun) made(id string) uint64 {
-	if item, ok := get[Item](e.o, ItemKey(id)); ok {
+	if item, ok := get[Item](e.o, e.o.itemKey(id)); ok {
 		return item.Made
 	}
 	lot, _ := get[Lot](e.o, LotKey(id))

@@ -133,8 +133,8 @@ func (t *txRun) countContents() {
 	for _, id := range containers {
 		t.countMove(id)
 		for range maxPackingDepth {
-			item, _ := get[Item](t.o, ItemKey(id))
-			if item.Parent == "" {
+			item := peek[Item](t.o, t.o.itemKey(id))
+			if item == nil || item.Parent == "" {
 				break
 			}
 			id = item.Parent
@@ -145,10 +145,18 @@ func (t *txRun) countContents() {
 
 func (t *txRun) countMove(id string) {
 	key := ItemKey(id)
-	if item, ok := get[Item](t.o, key); ok {
-		was, _ := under[Item](t.o, string(key))
-		item.Moves = was.Moves + 1
-		put(t.o, key, item)
+	item := peek[Item](t.o, key)
+	if item == nil {
+		return
+	}
+	moves := uint64(1)
+	if was := peekUnder[Item](t.o, string(key)); was != nil {
+		moves = was.Moves + 1
+	}
+	if item.Moves != moves || !t.o.onTop(key) {
+		counted := *item
+		counted.Moves = moves
+		put(t.o, key, counted)
 	}
 }
 

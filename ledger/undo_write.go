@@ -171,11 +171,14 @@ func itemChange(was, is *Item) uint64 {
 
 func (w *undoWriter) item(id, k string) {
 	is := w.e.o.layers[len(w.e.o.layers)-1][k].(*Item)
-	was, existed := under[Item](w.e.o, k)
+	was, existed := peekUnder[Item](w.e.o, k), true
+	if was == nil {
+		was, existed = new(Item), false
+	}
 	mask := uint64(bitAbsent)
 	switch {
 	case existed && (was.Flags&FlagUndone == 0 || is.Flags&FlagUndone != 0):
-		if mask = itemChange(&was, is); mask == 0 {
+		if mask = itemChange(was, is); mask == 0 {
 			return // only its chain grew
 		}
 	case is.State == StateObserved:
@@ -187,7 +190,7 @@ func (w *undoWriter) item(id, k string) {
 	w.text(id)
 	w.number(is.Moves)
 	w.number(mask)
-	w.itemFields(mask, &was)
+	w.itemFields(mask, was)
 }
 
 // itemFields writes the fields of a mask, in the order of its bits; readItemFields reads them.
