@@ -103,6 +103,7 @@ const (
 	CodeGenealogyCycle Code = 1101
 	CodeGenealogyDepth Code = 1102
 	CodeYield          Code = 1103
+	CodeTransformFull  Code = 1104
 
 	// R12: recalls.
 	CodeUnderNotice   Code = 1201
@@ -340,7 +341,8 @@ var codes = map[Code]codeInfo{
 	CodeGenealogyCycle: {"genealogy-cycle", "{0} would be made of itself", "Give the output a new lot number"},
 	CodeGenealogyDepth: {"genealogy-depth", "{0} was used before and its ancestry is too wide to rule out a cycle", "Give the output a new lot number"},
 
-	CodeYield: {"yield", "{0} made {1} of {2} out of {3}, more than the yield of {4} millionths allows", "Check the quantities, record the inputs first, or declare the yield of the product"},
+	CodeYield:         {"yield", "{0} made {1} of {2} out of {3}, more than the yield of {4} millionths allows", "Check the quantities, record the inputs first, or declare the yield of the product"},
+	CodeTransformFull: {"transformation-full", "the transformation {0} would have more than {1} inputs or outputs", "Use a transformationID for each batch"},
 
 	CodeNoCertificate: {"no-certificate", "{0} is no certificate on this network", "Have its issuer attest it first, or leave it out"},
 	CodeNotInForce:    {"not-in-force", "certificate {0} is in force from {1t} until {2t}, and the event is of {3t}", "Name a certificate that was in force, or correct the event time"},
@@ -391,7 +393,7 @@ var codes = map[Code]codeInfo{
 	CodeKeyKnown:        {"key-known", "key {0} is already registered for {1}", ""},
 	CodeNoSuchKey:       {"no-such-key", "key {0} is not registered for {1}", "Check the key"},
 	CodeLastKey:         {"last-key", "without key {0} nothing could sign for {1} any more", "Add another key first"},
-	CodeTooManyKeys:     {"too-many-keys", "an account has at most {0} keys", "Revoke some first"},
+	CodeTooManyKeys:     {"too-many-keys", "an account has at most {0} keys in its time, those revoked included, as none of them comes back", "Open another account"},
 	CodeHeightPast:      {"height-past", "height {0} is not after this block's {1}", "Name a later height, or 0 for the next block"},
 	CodeNotYours:        {"not-yours", "{0} is not under a company prefix of {1}", "Name your own prefix, or a class under it"},
 	CodeNoDelegation:    {"no-delegation", "{0} has not delegated {1} to {2}", "Check scope and account"},
@@ -502,7 +504,7 @@ func (c Code) rule() int {
 func (c Code) always() bool {
 	switch c {
 	case CodeForeignPrefix, CodeDelegationExpired, CodeBadEvent, CodeInexactUnit, CodeTooManyOpen, CodeTooManyLots, CodePackingCycle, CodePackingDepth,
-		CodeContainerFull, CodeBadQuantity, CodeTooManyUnits, CodeGenealogyCycle, CodeGenealogyDepth:
+		CodeContainerFull, CodeBadQuantity, CodeTooManyUnits, CodeGenealogyCycle, CodeGenealogyDepth, CodeTransformFull:
 		return true
 	}
 	return c.rule() == 1

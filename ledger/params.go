@@ -113,7 +113,8 @@ func (a *Admission) UnmarshalText(text []byte) error {
 }
 
 // Rules is the severity of every rule of the ledger. A rule that protects the ledger itself (R1, and identifiers under
-// somebody else's prefix, packing cycles, genealogical cycles, a spent balance) refuses whatever its severity.
+// somebody else's prefix, packing cycles, genealogical cycles, what goes beyond a bound) refuses whatever its severity; and
+// whatever it is, no balance goes below zero.
 type Rules struct {
 	_   struct{} `cbor:",toarray"`
 	R1  Severity `json:"R1"`  // signatures, expiry, replay

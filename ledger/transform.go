@@ -118,7 +118,7 @@ func (e *eventRun) extendLink(id crypto.Hash, used []usedInput) *Finding {
 	link.Inputs = mergeIDs(link.Inputs, &e.e.inputs)
 	link.Outputs = mergeIDs(link.Outputs, &e.e.makes)
 	if len(link.Inputs) > maxContents || len(link.Outputs) > maxContents {
-		return e.judge(finding(CodeContainerFull, "/transformationID", e.e.event.TransformationID, decimal(maxContents)))
+		return e.judge(finding(CodeTransformFull, "/transformationID", e.e.event.TransformationID, decimal(maxContents)))
 	}
 	if f := e.weigh(&link, spent(used)); f != nil {
 		return f
