@@ -132,8 +132,8 @@ func TestUndoTooMuch(t *testing.T) {
 		if !hasFlag(r, want) {
 			t.Errorf("%d: flags %v, want %s", count, r.Flags, want)
 		}
-		key := string(ContentsKey(canonical(box)))
-		if back := bytes.Equal(n.view[key], before[key]); back != (want == CodeUndone) {
+		key := ContentsKey(canonical(box))
+		if back := bytes.Equal(n.view[string(key)], before[string(key)]); back != (want == CodeUndone) {
 			t.Errorf("%d: contents are back: %t", count, back)
 		}
 		for k, v := range n.view {
