@@ -24,7 +24,9 @@ import (
 // the number that it is held against. Goods in a container move with it, also when an event names only the
 // outermost one; an event that names both a pallet and what is on it speaks of one thing. When a container ends, what is in
 // it is loose again. A shipment that was voided was not shipped; events that their author declared erroneous do not count.
-// What events the ledger flagged counts as recorded: the ledger's own balances, not this sheet, say who holds what.
+// What events the ledger flagged counts as recorded: the ledger's own balances, not this sheet, say who holds what. Disputes
+// and how they ended are no events: what a receiver rejected, and what was credited back or agreed besides, is not on the sheet
+// until somebody counts it, and is unexplained then.
 
 // BalanceRequest asks for a mass balance.
 type BalanceRequest struct {
