@@ -118,6 +118,7 @@ type treeUpdate struct {
 	version uint64      // of the pages that it makes
 	scratch []*treePage // by level
 	changed []Page
+	undo    []byte // where the next Page.Undo is put, if it fits
 }
 
 // blank returns the scratch page of the level of path, zero.
@@ -198,10 +199,23 @@ func (u *treeUpdate) page(path PagePath, p *treePage, ops []treeOp) error {
 		u.cache.drop(path)
 	}
 	if page.Data != nil && !page.New {
-		page.Undo = before.encode()
+		page.Undo = u.keepUndo(&before)
 	}
 	u.changed = append(u.changed, page)
 	return nil
+}
+
+// undoChunk is how much memory is taken at once for what pages were: one update needs some tens of bytes for each of thousands.
+const undoChunk = 64 << 10
+
+// keepUndo encodes what a page was.
+func (u *treeUpdate) keepUndo(before *slotChanges) []byte {
+	if cap(u.undo)-len(u.undo) < 6+before.size {
+		u.undo = make([]byte, 0, undoChunk)
+	}
+	n := len(u.undo)
+	u.undo = before.encode(u.undo)
+	return u.undo[n:len(u.undo):len(u.undo)]
 }
 
 // slot applies ops to slot n of the page at parent, and returns what it holds then.

@@ -1,6 +1,9 @@
 package crypto
 
-import "container/list"
+import (
+	"container/list"
+	"slices"
+)
 
 // VersionReader is a PageReader that also tells the version of each page, which is what a [Tree] was told when it made it.
 type VersionReader interface {
@@ -18,6 +21,7 @@ type VersionReader interface {
 type Tree struct {
 	cache   pageCache
 	scratch []*treePage
+	most    int // pages that the last update changed
 }
 
 // NewTree returns a tree that keeps pages of at most maxBytes, or none.
@@ -27,16 +31,16 @@ func NewTree(maxBytes int) *Tree {
 
 // Update is [UpdateTree] on the tree with this root that r reads. The pages that change become version.
 func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeWrite) (Hash, []Page, error) {
-	if p := t.cache.get(""); p == nil || p.top != root {
+	if p := t.cache.get(""); p == nil || p.top() != root {
 		t.Forget()
 	}
-	u := treeUpdate{reader: r, cache: &t.cache, version: version, scratch: t.scratch}
+	u := treeUpdate{reader: r, cache: &t.cache, version: version, scratch: t.scratch, changed: make([]Page, 0, t.most+t.most/8)}
 	next, pages, err := u.run(treeOps(writes))
 	if err != nil {
 		t.Forget() // some pages are changed, some are not
 		return Hash{}, nil, err
 	}
-	t.scratch = u.scratch
+	t.scratch, t.most = u.scratch, len(pages)
 	t.cache.shrink()
 	return next, pages, nil
 }
@@ -56,20 +60,21 @@ type pageCache struct {
 	order list.List // of *cachedPage, most recent first
 }
 
-// cachedPage is a page that was checked: as it is stored, with the hashes of its leaves and of its top. The nodes in between
-// are left out, because memory is what is slow: a page takes a third of what a treePage does.
+// cachedPage is a page that was checked: as it is stored, with the hashes that this does not tell. It is as small as it can
+// be without hashing anything twice, because memory is what is slow: a page takes less than half of what a treePage does.
 type cachedPage struct {
 	path    PagePath
 	data    []byte
-	leaves  []Hash // of the slots that are leaves, ascending
-	top     Hash
+	hashes  []Hash // see treePage.ownHashes; the last one is that of the top
 	version uint64
 }
+
+func (p *cachedPage) top() Hash { return p.hashes[len(p.hashes)-1] }
 
 // pageOverhead is about what a page takes in the cache besides data and leaves.
 const pageOverhead = 280
 
-func (p *cachedPage) size() int { return pageOverhead + len(p.data) + HashSize*len(p.leaves) }
+func (p *cachedPage) size() int { return pageOverhead + cap(p.data) + HashSize*cap(p.hashes) }
 
 func (c *pageCache) get(path PagePath) *cachedPage {
 	if c == nil {
@@ -88,13 +93,21 @@ func (c *pageCache) put(path PagePath, p *treePage, data []byte) {
 	if c == nil {
 		return
 	}
-	kept := &cachedPage{path: path, data: data, leaves: p.leafHashes(), top: p.top(), version: p.version}
+	var buf [pageNodes]Hash
+	hashes := p.ownHashes(buf[:0])
 	if e := c.pages[path]; e != nil {
-		c.size += kept.size() - e.Value.(*cachedPage).size()
-		e.Value = kept
+		kept := e.Value.(*cachedPage)
+		c.size -= kept.size()
+		if kept.data, kept.version = data, p.version; len(hashes) <= cap(kept.hashes) {
+			kept.hashes = append(kept.hashes[:0], hashes...)
+		} else {
+			kept.hashes = slices.Clone(hashes)
+		}
+		c.size += kept.size()
 		c.order.MoveToFront(e)
 		return
 	}
+	kept := &cachedPage{path: path, data: data, hashes: slices.Clone(hashes), version: p.version}
 	c.size += kept.size()
 	c.pages[path] = c.order.PushFront(kept)
 }

@@ -38,7 +38,6 @@ type treePage struct {
 	leaf [pageSlots]TreeLeaf
 
 	version uint64 // see Page.Was
-	partial bool   // the nodes between top and slots are not worked out
 }
 
 func (p *treePage) at(i int) treeSlot {
@@ -63,9 +62,6 @@ func (p *treePage) set(i int, s treeSlot) {
 
 // rehash brings the nodes above the slots of the mask (slot 0 is the lowest bit) up to date.
 func (p *treePage) rehash(mask uint16) {
-	if p.partial {
-		p.partial, mask = false, 1<<pageSlots-1
-	}
 	var stale uint32 // nodes
 	stale = uint32(mask) << (pageSlots - 1)
 	for n := pageNodes - 1; n > 0; n-- {
@@ -82,21 +78,29 @@ func (p *treePage) rehash(mask uint16) {
 
 // join works out node n from its children.
 func (p *treePage) join(n int) {
+	if from := p.passes(n); from >= 0 {
+		p.kind[n], p.hash[n] = p.kind[from], p.hash[from]
+		return
+	}
+	p.kind[n], p.hash[n] = slotSubtree, treeNode(&p.hash[2*n+1], &p.hash[2*n+2])
+}
+
+// passes returns the child whose hash node n takes over, because at most one leaf is below it; -1 if it joins its children.
+func (p *treePage) passes(n int) int {
 	left, right := 2*n+1, 2*n+2
 	switch {
 	case p.kind[left] == slotEmpty && p.kind[right] != slotSubtree:
-		p.kind[n], p.hash[n] = p.kind[right], p.hash[right]
+		return right
 	case p.kind[right] == slotEmpty && p.kind[left] == slotLeaf:
-		p.kind[n], p.hash[n] = slotLeaf, p.hash[left]
-	default:
-		p.kind[n], p.hash[n] = slotSubtree, treeNode(&p.hash[left], &p.hash[right])
+		return left
 	}
+	return -1
 }
 
 // fill makes p, which is zero, a page that was checked before.
 func (p *treePage) fill(c *cachedPage) {
 	used, leaves := binary.BigEndian.Uint16(c.data), binary.BigEndian.Uint16(c.data[2:])
-	rest, hashes := c.data[4:], c.leaves
+	rest, hashes := c.data[4:], c.hashes
 	for i := range pageSlots {
 		n := pageSlots - 1 + i
 		switch {
@@ -110,22 +114,28 @@ func (p *treePage) fill(c *cachedPage) {
 			rest = rest[copy(p.hash[n][:], rest):]
 		}
 	}
-	p.kind[0], p.hash[0] = slotSubtree, c.top
-	p.version, p.partial = c.version, true
-}
-
-// leafHashes lists the hashes of the slots that are leaves.
-func (p *treePage) leafHashes() []Hash {
-	n := 0
-	for i := pageSlots - 1; i < pageNodes; i++ {
-		if p.kind[i] == slotLeaf {
-			n++
+	for n := pageSlots - 2; n >= 0; n-- {
+		if from := p.passes(n); from >= 0 {
+			p.kind[n], p.hash[n] = p.kind[from], p.hash[from]
+		} else {
+			p.kind[n] = slotSubtree
+			p.hash[n], hashes = hashes[0], hashes[1:]
 		}
 	}
-	list := make([]Hash, 0, n)
+	p.version = c.version
+}
+
+// ownHashes appends the hashes that the page itself is the only one to tell: those of the slots that are leaves, then those
+// of the nodes that join two others, from the last to the top.
+func (p *treePage) ownHashes(list []Hash) []Hash {
 	for i := pageSlots - 1; i < pageNodes; i++ {
 		if p.kind[i] == slotLeaf {
 			list = append(list, p.hash[i])
+		}
+	}
+	for n := pageSlots - 2; n >= 0; n-- {
+		if p.passes(n) < 0 {
+			list = append(list, p.hash[n])
 		}
 	}
 	return list
@@ -239,7 +249,8 @@ func decodeTreePage(path PagePath, data []byte, p *treePage) error {
 // slotChanges gathers what slots of a page held before an update, ascending by slot.
 type slotChanges struct {
 	mask, used, leaves uint16
-	data               []byte
+	size               int
+	data               [pageSlots * 2 * HashSize]byte
 }
 
 func (c *slotChanges) note(i int, old *treeSlot) {
@@ -247,21 +258,21 @@ func (c *slotChanges) note(i int, old *treeSlot) {
 	switch old.kind {
 	case slotLeaf:
 		c.used, c.leaves = c.used|1<<i, c.leaves|1<<i
-		c.data = append(append(c.data, old.leaf.Key[:]...), old.leaf.Value[:]...)
+		c.size += copy(c.data[c.size:], old.leaf.Key[:])
+		c.size += copy(c.data[c.size:], old.leaf.Value[:])
 	case slotSubtree:
 		c.used |= 1 << i
-		c.data = append(c.data, old.hash[:]...)
+		c.size += copy(c.data[c.size:], old.hash[:])
 	}
 }
 
-// encode writes the bitmaps of the slots that changed, of those of them that held something, and of those that held a leaf,
+// encode appends the bitmaps of the slots that changed, of those of them that held something, and of those that held a leaf,
 // then what they held.
-func (c *slotChanges) encode() []byte {
-	b := make([]byte, 0, 6+len(c.data))
+func (c *slotChanges) encode(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, c.mask)
 	b = binary.BigEndian.AppendUint16(b, c.used)
 	b = binary.BigEndian.AppendUint16(b, c.leaves)
-	return append(b, c.data...)
+	return append(b, c.data[:c.size]...)
 }
 
 // UndoPage returns what the page at path was before the update that made it data, given [Page.Undo] of that update. The
