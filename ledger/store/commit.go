@@ -64,8 +64,12 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 	if err := checkNext(&header, next); err != nil {
 		return crypto.Hash{}, err
 	}
-	// Blocks are much alike: a batch that grew would have been copied several times.
-	batch := s.db.NewBatch(pebble.WithInitialSizeBytes(min(s.batchSize+s.batchSize/8, maxBatchGuess)))
+	batch := s.batch
+	if s.batch = nil; batch == nil {
+		// Blocks are much alike: a batch that grew would have been copied several times.
+		batch = s.db.NewBatch(pebble.WithInitialSizeBytes(min(s.batchSize+s.batchSize/4, maxBatchGuess)),
+			pebble.WithMaxRetainedSizeBytes(maxBatchGuess))
+	}
 	c := &commit{s: s, batch: batch, header: header, payload: payload, up: up, next: next}
 	c.undo.offsets, c.undo.entries = s.undo.offsets[:0], s.undo.entries[:0]
 	if cert != nil && cert.Finalizes() == up.Block {
@@ -80,9 +84,12 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 	if s.undo = c.undo; cap(s.undo.entries) > maxBatchGuess {
 		s.undo = undoRecord{}
 	}
-	if err := c.apply(false); err != nil {
+	c.batch = nil // not to be closed: if it fails, the goroutine that writes may still have it
+	if err := s.write(batch, false); err != nil {
 		return crypto.Hash{}, err
 	}
+	batch.Reset()
+	s.batch = batch
 	s.records.committed(header.Height, up.Writes)
 	s.rise(&tip)
 	return tip.StateRoot, nil
@@ -154,7 +161,7 @@ func (c *commit) fill(old tipRecord) (tipRecord, error) {
 	c.epoch()
 	tip.StateRoot = c.tree(old.StateRoot)
 	c.state()
-	c.set(heightKey(prefixUndo, h), c.undo.encode())
+	c.keepUndo()
 	roots := blockRoots{state: tip.StateRoot, receipts: tip.ReceiptsRoot, chain: tip.ReceiptsChain}
 	c.set(heightKey(prefixRoots, h), roots.encode())
 	tip.oldest = c.prune(tip.oldest)
@@ -166,6 +173,17 @@ func (c *commit) fill(old tipRecord) (tipRecord, error) {
 		return tipRecord{}, c.s.classify(c.err, "preparing a block")
 	}
 	return tip, nil
+}
+
+// keepUndo writes the undo record, put together in the batch.
+func (c *commit) keepUndo() {
+	if c.err != nil {
+		return
+	}
+	op := c.batch.SetDeferred(1+8, c.undo.size())
+	copy(op.Key, heightKey(prefixUndo, c.header.Height))
+	c.undo.encode(op.Value[:0])
+	c.err = op.Finish()
 }
 
 // block writes what was received and what it was answered with.
@@ -349,13 +367,24 @@ func (s *Store) Apply(batch *pebble.Batch, sync bool) error {
 		_ = batch.Close()
 		return err
 	}
+	if err := s.write(batch, sync); err != nil {
+		return err
+	}
+	return batch.Close()
+}
+
+// write is Apply of a batch that may be used again if it succeeds.
+func (s *Store) write(batch *pebble.Batch, sync bool) error {
+	if err := s.stopped(); err != nil {
+		return err
+	}
 	opts := pebble.NoSync
 	if sync {
 		opts = pebble.Sync
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- s.whileOpen(func() error { return errors.Join(s.db.Apply(batch, opts), batch.Close()) })
+		done <- s.whileOpen(func() error { return s.db.Apply(batch, opts) })
 	}()
 	return s.await(done)
 }

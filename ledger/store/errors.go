@@ -17,7 +17,7 @@ type Kind string
 const (
 	ErrLocked    Kind = "database in use"            // another process has it open
 	ErrForeign   Kind = "another network's database" // its genesis is not ours
-	ErrSchema    Kind = "newer database schema"      // written by a newer program
+	ErrSchema    Kind = "other database schema"      // written by a newer program, or by one too old
 	ErrCorrupt   Kind = "corrupt database"           // checksums, or records that contradict each other
 	ErrDiskFull  Kind = "disk full"                  //
 	ErrIO        Kind = "storage failure"            // any other failed read or write

@@ -106,11 +106,19 @@ func (u *undoRecord) add(kind byte, name []byte, since quorum.Height, data []byt
 	u.entries = versioned(u.entries, since, data)
 }
 
-// encode writes the steps, framed, with the length of that before it:4; the number of versions:4, where each begins:4, and
+// size is how many bytes encode writes.
+func (u *undoRecord) size() int {
+	n := 4 + 4 + 4 + 4*len(u.offsets) + len(u.entries) // frame has a count too
+	for _, s := range u.steps {
+		n += 4 + len(s)
+	}
+	return n
+}
+
+// encode appends the steps, framed, with the length of that before it:4; the number of versions:4, where each begins:4, and
 // the versions: kind, length of the name:4, name, since:8, bytes.
-func (u *undoRecord) encode() []byte {
+func (u *undoRecord) encode(b []byte) []byte {
 	steps := frame(u.steps)
-	b := make([]byte, 0, 8+len(steps)+4*len(u.offsets)+len(u.entries))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(steps)))
 	b = append(b, steps...)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(u.offsets)))

@@ -69,8 +69,9 @@ const (
 )
 
 // schemaVersion is the version of the table above. A change that older programs would misread raises it. Version 1 knew no
-// epochs.
-const schemaVersion = 2
+// epochs. Version 2 kept every replaced value and page in an entry of its own at 0x20 to 0x23, wrote no heights before the
+// present ones, and had units in the keys of balances as they were spelled.
+const schemaVersion = 3
 
 const (
 	replacedState = 's'

@@ -50,6 +50,7 @@ type Store struct {
 	records   *recordCache  // of the present state
 	filter    *keyFilter    // of the present state
 	filled    chan struct{} // closed when nobody fills the filter any more
+	batch     *pebble.Batch // memory of the last block's, empty; nil: none. Used by Commit only
 	batchSize int           // bytes of the last block's batch; used by Commit only
 	undo      undoRecord    // memory of the last block's; used by Commit only
 
@@ -207,10 +208,10 @@ func (s *Store) checkSchema(schema []byte) error {
 	switch v := binary.BigEndian.Uint32(schema); {
 	case v > schemaVersion:
 		return refuse(ErrSchema, "%s has schema %d, this program knows up to %d: use the program that wrote it, or a newer one", s.dir, v, schemaVersion)
-	case v == 1:
-		return refuse(ErrSchema, "%s has schema 1, which knew no epochs: remove the folder and let the node fetch the ledger again", s.dir)
-	case v < schemaVersion:
+	case v == 0:
 		return s.corrupt(nil, "schema %d never existed", v)
+	case v < schemaVersion:
+		return refuse(ErrSchema, "%s has schema %d, this program needs %d: remove the folder and let the node fetch the ledger again", s.dir, v, schemaVersion)
 	}
 	return nil
 }
