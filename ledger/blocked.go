@@ -179,16 +179,16 @@ func (e *eventRun) notBlockedOutside(t thing, d *departure) *Finding {
 		return nil
 	}
 	for i := 1; i < len(s.chain); i++ {
-		if f := e.notBlocked(carryHolds(&s.chain[i]), d, s.chain[i].ID, t.at, ""); f != nil {
+		if f := e.notBlocked(CarryHolds(&s.chain[i]), d, s.chain[i].ID, t.at, ""); f != nil {
 			return f
 		}
 	}
 	return nil
 }
 
-// carryHolds lists the holds of a container that are about what it carries. Those about an asset itself are not; those that
+// CarryHolds lists the holds of a container that are about what it carries. Those about an asset itself are not; those that
 // it has from what it was packed in are.
-func carryHolds(box *Item) []HoldOf {
+func CarryHolds(box *Item) []HoldOf {
 	if isAsset(box.ID) {
 		return []HoldOf{{ID: box.ID, Inherited: true}}
 	}
@@ -273,7 +273,7 @@ func (b *blockRun) keepUnder(s *standing) {
 		return
 	}
 	for i := 1; i < len(s.chain); i++ {
-		b.hold(s.chain[0].ID, b.blocking(carryHolds(&s.chain[i])))
+		b.hold(s.chain[0].ID, b.blocking(CarryHolds(&s.chain[i])))
 	}
 }
 
@@ -301,7 +301,7 @@ func (b *blockRun) loosened(s *standing, who crypto.Address) (*Item, *NoticeReco
 	for i := range s.chain {
 		item := &s.chain[i]
 		var stop *NoticeRecord
-		b.eachOpen(carryHolds(item), func(rec *NoticeRecord) {
+		b.eachOpen(CarryHolds(item), func(rec *NoticeRecord) {
 			if stop == nil && rec.blocks() && !rec.takes(who) {
 				stop = rec
 			}

@@ -59,8 +59,8 @@ func addHold(out []HoldOf, h HoldOf) []HoldOf {
 	return append(out, h)
 }
 
-// reaches reports whether a notice in a hold reaches the thing that belongs to it.
-func (h *HoldOf) reaches(rec *NoticeRecord) bool {
+// Reaches reports whether a notice in a hold reaches the thing that belongs to it.
+func (h *HoldOf) Reaches(rec *NoticeRecord) bool {
 	if h.Inherited {
 		return !rec.names(h.ID)
 	}
@@ -107,7 +107,7 @@ func (b *blockRun) eachOpen(holds []HoldOf, f func(*NoticeRecord)) (listed int, 
 		}
 		listed, more = listed+len(h.Notices), more || h.More
 		for _, id := range h.Notices {
-			if rec, ok := get[NoticeRecord](b.o, NoticeKey(id)); ok && rec.Released.IsZero() && holds[i].reaches(&rec) {
+			if rec, ok := get[NoticeRecord](b.o, NoticeKey(id)); ok && rec.Released.IsZero() && holds[i].Reaches(&rec) {
 				f(&rec)
 			}
 		}

@@ -221,7 +221,7 @@ func (c *composer) places() {
 }
 
 func (c *composer) making(n *node, m making) Making {
-	out := Making{Event: m.edge.Event, Height: m.edge.Height, Inputs: m.inputs, Beyond: m.beyond}
+	out := Making{Event: m.edge.Event, Transformation: m.edge.Link, Height: m.edge.Height, Inputs: m.inputs, Beyond: m.beyond}
 	if n.lot {
 		out.Amount = m.edge.Amount.String()
 		if m.edge.Unit != "" {
@@ -260,11 +260,11 @@ func (c *composer) notices() {
 			ID: rec.ID, Type: rec.Type.String(), Open: rec.ReleasedAt == 0, Blocks: rec.Type != ledger.Alert, Issuer: c.org(rec.Issuer),
 			Reason: rec.Reason, Instructions: rec.Instructions, TimeMs: rec.TimeMs, Height: rec.Height, ReleasedAt: rec.ReleasedAt, Only: true,
 		}
-		for _, node := range c.w.nodes {
-			if c.under(node, rec) {
+		for _, node := range c.concerned() {
+			if c.under(node.heldAs(), rec) {
 				n.Over = append(n.Over, node.id)
-				n.Only = n.Only && node.role == roleContainer
 			}
+			n.Only = n.Only && !c.under(c.decisive(node), rec)
 		}
 		if len(n.Over) == 0 {
 			continue // over goods of the same class without a lot number
@@ -274,30 +274,54 @@ func (c *composer) notices() {
 		}
 		c.r.Notices = append(c.r.Notices, n)
 	}
-	for _, node := range c.w.nodes {
-		if c.w.open != nil && c.w.open.Open > 0 && node.role != roleContainer && c.overfull(node) {
+	for _, node := range c.concerned() {
+		if c.w.open != nil && c.w.open.Open > 0 && c.overfull(c.decisive(node)) {
 			c.r.Recalled = true
 		}
 	}
+}
+
+// concerned are all things over which notices are looked for.
+func (c *composer) concerned() []*node {
+	list := slices.Clip(c.w.nodes)
+	for _, box := range c.w.outer {
+		if c.w.known[box.name] == nil {
+			list = append(list, box)
+		}
+	}
+	return list
+}
+
+// decisive lists the holds of a thing that are about the subject: of a container only while the subject is in it, and only
+// what is about its contents, as the rules have it.
+func (c *composer) decisive(n *node) []ledger.HoldOf {
+	switch {
+	case n.role != roleContainer:
+		return n.heldAs()
+	case slices.Contains(c.w.outer, n):
+		return ledger.CarryHolds(n.item)
+	}
+	return nil
 }
 
 func compareNotices(a, b *ledger.NoticeRecord) int {
 	return cmp.Or(cmp.Compare(a.Height, b.Height), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
-// under reports whether a notice reaches a thing. In the hold of a class it may be about goods without a lot number only.
-func (c *composer) under(n *node, r *ledger.NoticeRecord) bool {
-	for _, of := range n.heldAs() {
-		if h := c.w.holds[of.ID]; h != nil && slices.Contains(h.Notices, r.ID) && (!of.Class || slices.Contains(r.Subjects, of.ID)) {
+// under reports whether a notice reaches a thing with these holds. In the hold of a class it may be about goods without a lot
+// number only.
+func (c *composer) under(holds []ledger.HoldOf, r *ledger.NoticeRecord) bool {
+	for _, of := range holds {
+		if h := c.w.holds[of.ID]; h != nil && slices.Contains(h.Notices, r.ID) && of.Reaches(r) {
 			return true
 		}
 	}
 	return false
 }
 
-// overfull reports whether there are more notices over a thing than its hold lists: it is blocked while any is open.
-func (c *composer) overfull(n *node) bool {
-	for _, of := range n.heldAs() {
+// overfull reports whether one of the holds lists not all of its notices: what is under it is blocked while any is open.
+func (c *composer) overfull(holds []ledger.HoldOf) bool {
+	for _, of := range holds {
 		if h := c.w.holds[of.ID]; h != nil && h.More {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"waybill/epcis"
+	"waybill/ledger"
 )
 
 // What an event did to a thing, as far as its words say.
@@ -25,6 +26,8 @@ type traveller struct {
 	part func(name) bool   // of the history; what else is packed does not matter
 	into map[name][]string // the containers that a thing is in; an item is in one at most
 	hold map[string][]name // the reverse
+
+	boxes map[string]int // what the subject is in, by how far out; nil: something moved since it was worked out
 }
 
 // journey lists the events that happened to the subject itself and, while it was packed, to its containers.
@@ -33,13 +36,20 @@ func (c *composer) journey() {
 	t := &traveller{self: self, into: map[name][]string{}, hold: map[string][]name{}}
 	t.part = func(n name) bool { return c.w.known[n] != nil }
 	for i, e := range c.list {
-		before := t.around()
+		var before map[string]int
+		direct := e.holds(self)
+		if !direct {
+			before = t.around()
+		}
 		if e.rec.Event.ErrorDeclaration == nil && !c.undone(e) {
 			t.move(e)
 		}
 		step := Step{Event: e.rec.Hash, Index: i, Act: self.actOf(e)}
-		if !e.holds(self) {
-			if step.In = namedOf(e, before, t.around()); step.In == "" {
+		if !direct {
+			if step.In = namedOf(e, before); step.In == "" {
+				step.In = namedOf(e, t.around())
+			}
+			if step.In == "" {
 				continue
 			}
 			step.Act = name{id: step.In}.actOf(e)
@@ -73,17 +83,20 @@ func (c *composer) hold(e event, s *Step) {
 	c.r.Holders = append(c.r.Holders, Holding{Holder: c.org(e.rec.Author), FromMs: e.rec.Event.EventTime.UnixMilli(), How: how, Event: e.rec.Hash})
 }
 
-// around lists what the subject is in, at any level, the closest first.
-func (t *traveller) around() []string {
-	var out []string
+// around tells what the subject is in, at any level, the closest first. The result must not be changed.
+func (t *traveller) around() map[string]int {
+	if t.boxes != nil {
+		return t.boxes
+	}
+	t.boxes = map[string]int{}
 	queue := slices.Clone(t.into[t.self])
 	for i := 0; i < len(queue); i++ {
-		if id := queue[i]; !slices.Contains(out, id) {
-			out = append(out, id)
-			queue = append(queue, t.into[name{id: id}]...)
+		if _, met := t.boxes[queue[i]]; !met {
+			t.boxes[queue[i]] = len(t.boxes)
+			queue = append(queue, t.into[name{id: queue[i]}]...)
 		}
 	}
-	return out
+	return t.boxes
 }
 
 // move packs and unpacks what an event says.
@@ -111,6 +124,7 @@ func (t *traveller) pack(n name, parent string) {
 	if t.part(n) && !slices.Contains(t.into[n], parent) {
 		t.into[n] = append(slices.Clip(t.into[n]), parent)
 		t.hold[parent] = append(t.hold[parent], n)
+		t.boxes = nil
 	}
 }
 
@@ -148,20 +162,30 @@ func (t *traveller) free(n name) {
 }
 
 func (t *traveller) take(n name, parent string) {
+	if !slices.Contains(t.into[n], parent) {
+		return
+	}
+	t.boxes = nil
 	t.into[n] = slices.DeleteFunc(slices.Clone(t.into[n]), func(id string) bool { return id == parent })
 	t.hold[parent] = slices.DeleteFunc(t.hold[parent], func(other name) bool { return other == n })
 }
 
-// namedOf returns the closest container of the subject that the event names, before or after it; "" if it names none.
-func namedOf(e event, before, after []string) string {
-	for _, list := range [][]string{before, after} {
-		for _, id := range list {
-			if e.holds(name{id: id}) {
-				return id
-			}
+// namedOf returns the closest of some containers that the event names; "" if it names none.
+func namedOf(e event, boxes map[string]int) string {
+	best := ""
+	look := func(id string) {
+		at, in := boxes[id]
+		if in && (best == "" || at < boxes[best]) {
+			best = id
 		}
 	}
-	return ""
+	look(e.named.Parent)
+	for _, g := range []*ledger.NamedGoods{&e.named.Goods, &e.named.Children, &e.named.Inputs, &e.named.Outputs} {
+		for _, id := range g.Items {
+			look(id)
+		}
+	}
+	return best
 }
 
 // actOf says what an event did to a thing that it names.

@@ -22,7 +22,8 @@ type Report struct {
 	Depth    int   `json:"depth"` // steps back that were asked for
 	Cuts     []Cut `json:"cuts,omitempty"`
 
-	// Recalled: an open notice that stops goods lies over the subject, its lot, its class, or something it was made of.
+	// Recalled: an open notice that stops goods lies over the subject, its lot, its class, something it was made of, or what it
+	// is packed in now, returnable crates and the like aside.
 	Recalled bool `json:"recalled"`
 	// Spreading: at this height a notice somewhere on the ledger had not yet reached all that was made from its subjects.
 	// It does not matter to a complete certificate, which looks at them all.
@@ -96,7 +97,7 @@ type Notice struct {
 	Height       quorum.Height `json:"height"`
 	ReleasedAt   quorum.Height `json:"releasedAt,omitempty"`
 	Over         []string      `json:"over"`          // the things of the history that are under it
-	Only         bool          `json:"containerOnly"` // only containers are: they are no part of the subject
+	Only         bool          `json:"containerOnly"` // only containers are in which the subject is not now, or returnable ones
 }
 
 // Custody is where the subject is and with whom, as the state says. For lots it is empty.
@@ -172,13 +173,14 @@ type Site struct {
 	About []Fact `json:"masterData"`
 }
 
-// Making is one transformation that made a thing.
+// Making is one event of a transformation that made a thing.
 type Making struct {
-	Event  crypto.Hash   `json:"event"`
-	Height quorum.Height `json:"height"`
-	Amount string        `json:"amount,omitempty"` // made of a lot
-	Inputs []string      `json:"inputs"`
-	Beyond bool          `json:"beyond,omitempty"` // the inputs lie beyond the depth
+	Event          crypto.Hash   `json:"event"`
+	Transformation crypto.Hash   `json:"transformation"` // the same for all events of one transformationID of an author
+	Height         quorum.Height `json:"height"`
+	Amount         string        `json:"amount,omitempty"` // made of a lot
+	Inputs         []string      `json:"inputs,omitempty"` // of all of the transformation, with the first of its events
+	Beyond         bool          `json:"beyond,omitempty"` // the inputs lie beyond the depth
 }
 
 // Event is an event as the ledger recorded it.

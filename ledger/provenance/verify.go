@@ -367,8 +367,11 @@ func (v *verifier) nextChain(n name, c ledger.Chain) ([]event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if uint64(len(t.Events)) != c.Count {
+		return nil, refuse(ErrIncomplete, nil, "%s has %d events, its record says %d", n.id, len(t.Events), c.Count)
+	}
 	events := make([]event, 0, len(t.Events))
-	for _, p := range t.Events {
+	for i, p := range t.Events {
 		if p.Tx >= uint32(len(v.txs)) {
 			return nil, refuse(ErrIncomplete, nil, "an event of %s is of no transaction", n.id)
 		}
@@ -376,6 +379,10 @@ func (v *verifier) nextChain(n name, c ledger.Chain) ([]event, error) {
 		e, ok := tx.event(p.Event)
 		if !ok {
 			return nil, refuse(ErrEvent, nil, "transaction %s has no accepted event %d", tx.tx.ID(), p.Event)
+		}
+		// Two authors may record the same event, and the chain does not tell them apart: their order on the ledger does.
+		if i > 0 && compareEvents(events[i-1], e) >= 0 {
+			return nil, refuse(ErrIncomplete, nil, "event %s of %s is there twice, or not where it was recorded", e.rec.Hash, n.id)
 		}
 		tx.used = true
 		events = append(events, e)

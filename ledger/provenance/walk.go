@@ -34,6 +34,7 @@ type event struct {
 type carried struct {
 	tx      *ledger.Transaction
 	records []ledger.EventRecord // ascending by Index
+	events  map[uint32]event     // found so far, by index: one event may name thousands of things of the history
 	index   uint32               // among the transactions of the certificate
 	proof   transaction          // while a certificate is made
 	used    bool
@@ -50,11 +51,19 @@ func (c *carried) find(index uint32) *ledger.EventRecord {
 
 // event returns the accepted event with an index.
 func (c *carried) event(index uint32) (event, bool) {
+	if e, found := c.events[index]; found {
+		return e, true
+	}
 	rec := c.find(index)
 	if rec == nil {
 		return event{}, false
 	}
-	return event{tx: c, rec: rec, named: c.tx.Named(rec.Index)}, true
+	if c.events == nil {
+		c.events = map[uint32]event{}
+	}
+	e := event{tx: c, rec: rec, named: c.tx.Named(rec.Index)}
+	c.events[index] = e
+	return e, true
 }
 
 // node is a thing of the history.
@@ -75,8 +84,8 @@ type node struct {
 // making is one transformation that made a thing.
 type making struct {
 	edge   *ledger.Edge
-	inputs []string
-	beyond bool // the inputs lie beyond the depth
+	inputs []string // with the first event of the transformation only
+	beyond bool     // the inputs lie beyond the depth
 }
 
 func (n *node) chain() ledger.Chain {
@@ -101,6 +110,8 @@ type walk struct {
 	open    *ledger.Notices // nil: there never was a notice
 	orgs    map[crypto.Address]*ledger.Organisation
 	master  map[string]*ledger.MasterData // by identifier: of products and places; nil: nobody recorded any
+	links   map[crypto.Hash]*ledger.Link  // of transformations that were followed
+	outer   []*node                       // what the subject is packed in now, the closest first
 	item    *ledger.Item                  // the subject with what it inherits from its containers; nil for lots
 	under   *ledger.Shipment
 }
@@ -113,6 +124,7 @@ type task struct {
 // run walks from the subject.
 func (w *walk) run(subject string) error {
 	w.known, w.holds = map[name]*node{}, map[string]*ledger.Hold{}
+	w.links = map[crypto.Hash]*ledger.Link{}
 	w.notices, w.orgs = map[crypto.Hash]*ledger.NoticeRecord{}, map[crypto.Address]*ledger.Organisation{}
 	var err error
 	if w.open, err = ledger.ReadNotices(w.view); err != nil {
@@ -210,7 +222,27 @@ func (w *walk) load(t task, depth int) (*node, error) {
 	if n.events, err = w.events(n.name, c); err != nil {
 		return nil, err
 	}
+	if err := n.checkBirth(); err != nil {
+		return nil, err
+	}
 	return n, w.readMarks(n)
+}
+
+// checkBirth: where somebody else recorded the same event before the thing was on the ledger, the one that is not on the
+// chain must not stand for the one that is.
+func (n *node) checkBirth() error {
+	var by crypto.Address
+	var born crypto.Hash
+	if n.item != nil {
+		by, born = n.item.BornBy, n.item.BornEvent
+	} else {
+		by, born = n.batch.BornBy, n.batch.BornEvent
+	}
+	same := func(e event) bool { return e.rec.Hash == born }
+	if slices.ContainsFunc(n.events, same) && !slices.ContainsFunc(n.events, func(e event) bool { return same(e) && e.rec.Author == by }) {
+		return refuse(ErrEvent, nil, "event %s, which brought %s onto the ledger, is that of another author", born, n.id)
+	}
+	return nil
 }
 
 // readMarks binds author, transaction and height of every event to the state.
@@ -293,6 +325,7 @@ func (w *walk) trace(n *node, depth int) ([]task, error) {
 		return nil, refuse(ErrState, nil, "%s was made %d times by %d events", n.id, count, n.chain().Count)
 	}
 	var out []task
+	mine := map[crypto.Hash]bool{}
 	for i := range count {
 		edge, err := ledger.ReadMade(w.view, n.id, i)
 		if err != nil {
@@ -301,15 +334,19 @@ func (w *walk) trace(n *node, depth int) ([]task, error) {
 		if edge == nil {
 			return nil, refuse(ErrState, nil, "transformation %d that made %s is not there", i, n.id)
 		}
-		link, err := ledger.ReadLink(w.view, edge.Link)
+		link, fresh, err := w.link(edge.Link)
 		if err != nil {
 			return nil, missing(ErrGenealogy, err, "the inputs of %s", n.id)
 		}
 		if link == nil {
 			return nil, refuse(ErrState, nil, "the inputs of transformation %d that made %s are not there", i, n.id)
 		}
-		n.made = append(n.made, making{edge: edge, inputs: link.Inputs, beyond: depth >= w.depth})
-		if depth >= w.depth {
+		m := making{edge: edge, beyond: depth >= w.depth}
+		if !mine[edge.Link] {
+			mine[edge.Link], m.inputs = true, link.Inputs
+		}
+		n.made = append(n.made, m)
+		if depth >= w.depth || !fresh {
 			continue
 		}
 		for _, id := range link.Inputs {
@@ -317,6 +354,20 @@ func (w *walk) trace(n *node, depth int) ([]task, error) {
 		}
 	}
 	return out, nil
+}
+
+// link reads the inputs of a transformation once, and reports whether this was the first time. A transformation may have
+// thousands of inputs and thousands of events: to follow all from each would take a small file hours and gigabytes. Whoever
+// comes second is not closer to the subject.
+func (w *walk) link(id crypto.Hash) (*ledger.Link, bool, error) {
+	if link := w.links[id]; link != nil {
+		return link, false, nil
+	}
+	link, err := ledger.ReadLink(w.view, id)
+	if err == nil && link != nil {
+		w.links[id] = link
+	}
+	return link, true, err
 }
 
 func (n *node) madeBy() uint64 {
@@ -336,11 +387,34 @@ func (w *walk) readSubject() error {
 	if w.item, err = ledger.ReadItem(w.view, n.id); err != nil {
 		return missing(ErrGenealogy, err, "what %s is packed in", n.id)
 	}
+	if err := w.readOuter(n); err != nil {
+		return err
+	}
 	if w.item.Shipment.IsZero() {
 		return nil
 	}
 	if w.under, err = ledger.ReadShipment(w.view, w.item.Shipment); err != nil {
 		return missing(ErrGenealogy, err, "the shipment of %s", n.id)
+	}
+	return nil
+}
+
+// readOuter reads the notices over what the subject is packed in now, also where the history of that is cut: the contents
+// of a pallet under a notice are under it (R12).
+func (w *walk) readOuter(subject *node) error {
+	for id := subject.item.Parent; id != ""; {
+		box := w.known[name{id: id}]
+		if box == nil {
+			item, err := ledger.ReadItemRecord(w.view, id)
+			if err != nil || item == nil {
+				return missing(ErrGenealogy, err, "what %s is packed in", subject.id)
+			}
+			box = &node{name: name{id: id}, item: item}
+		}
+		if err := w.readHolds(box); err != nil {
+			return err
+		}
+		w.outer, id = append(w.outer, box), box.item.Parent
 	}
 	return nil
 }
