@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -176,19 +177,20 @@ func (sh *shell) verifyCertificate(c *cli.Context) error {
 }
 
 func readCertificate(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fail(exitNotFound, "there is no file %s", show(path))
 	}
-	if err == nil && info.Size() > provenance.MaxBytes {
-		return nil, fail(exitOther, "%s has %d bytes; a certificate has at most %d", show(path), info.Size(), provenance.MaxBytes)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("looking at the certificate: %w", err)
+		return nil, fmt.Errorf("opening the certificate: %w", err)
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
+	// The length that a link to a device states is not the length that it has.
+	data, err := io.ReadAll(io.LimitReader(file, provenance.MaxBytes+1))
+	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, fmt.Errorf("reading the certificate: %w", err)
+	}
+	if len(data) > provenance.MaxBytes {
+		return nil, fail(exitOther, "%s is larger than the %d bytes that a certificate has at most", show(path), provenance.MaxBytes)
 	}
 	return data, nil
 }

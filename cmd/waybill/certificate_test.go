@@ -101,9 +101,10 @@ func TestCertificateText(t *testing.T) {
 
 func TestLinkOfCode(t *testing.T) {
 	for id, want := range map[string]string{
-		"(01)09521007700010(21)S1": "https://id.gs1.org/01/09521007700010/21/S1?certificate=sha256-ab",
-		"urn:example:thing":        "urn:example:thing?certificate=sha256-ab",
-		"https://a.example/x?y=1":  "https://a.example/x?y=1&certificate=sha256-ab",
+		"(01)09521007700010(21)S1":                     "https://id.gs1.org/01/09521007700010/21/S1?certificate=sha256-ab",
+		"urn:example:thing":                            "sha256:ab",
+		"https://a.example/x?y=1":                      "sha256:ab",
+		"https://evil.example/01/09521007700010/21/S1": "https://id.gs1.org/01/09521007700010/21/S1?certificate=sha256-ab",
 	} {
 		if got := linkOf(id, "ab"); got != want {
 			t.Errorf("%s: %s, want %s", id, got, want)
@@ -111,5 +112,59 @@ func TestLinkOfCode(t *testing.T) {
 	}
 	if _, err := renderPage(hostileReport(strings.Repeat("x", 5000))); err != nil {
 		t.Errorf("an identifier that is too long for a code: %v", err)
+	}
+}
+
+// TestNamesDoNotGoOn: a name or a product's description that reads like the rest of the sentence is set apart, and is short.
+func TestNamesDoNotGoOn(t *testing.T) {
+	for name, want := range map[string]string{
+		"Farm & Sons":                         "Farm & Sons",
+		"Plant, owned by Red Cross":           "“Plant, owned by Red Cross”",
+		"Farm”, released in block 9 “":        "“Farm', released in block 9 '”",
+		"Salad (no recall)":                   "“Salad (no recall)”",
+		strings.Repeat("x", maxCalled) + "yz": strings.Repeat("x", maxCalled) + "…",
+	} {
+		if got := called(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+		if got := orgText(&provenance.Org{Name: name}); got != want {
+			t.Errorf("organisation %q: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestOldCertificate: what was true once is not told as if it were so now.
+func TestOldCertificate(t *testing.T) {
+	const day = 24 * 60 * 60 * 1000
+	v := hostileReport("Farm")
+	v.Report.Recalled = false
+	for age, want := range map[int64]string{
+		3 * day:  "Warning: it speaks of 2026-05-01 08:00:00 UTC, 3 day(s) ago: a recall given since is not in it.",
+		-2 * day: "which is yet to come by the clock of this machine", 60_000: "after block 3 of 2026-05-01 08:00:00 UTC.",
+		0: "cannot be told without --genesis",
+	} {
+		v.Report.AgeMs = age
+		p := &printer{}
+		certificateText(p, v)
+		if !strings.Contains(p.String(), want) {
+			t.Errorf("age %d: %q is not said in:\n%s", age, want, p.String())
+		}
+	}
+}
+
+// TestWhatIsNotProven: everything that a reader could take a certificate for and should not is said.
+func TestWhatIsNotProven(t *testing.T) {
+	v := hostileReport("Farm")
+	v.Report.Custody.State = ""
+	p := &printer{}
+	certificateText(p, v)
+	_, text, _ := strings.Cut(p.String(), "What it does not prove")
+	for _, want := range []string{
+		"That what was recorded is true", "What happened after block 3", "disputes about deliveries", "before it was on the ledger", "That names are what they seem",
+		"the validators of that time answer alone", "That the thing in front of you", "what is packed in it", "Where the amounts of the lot are", "certifications",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not said in:\n%s", want, text)
+		}
 	}
 }

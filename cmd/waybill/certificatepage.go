@@ -60,12 +60,14 @@ func renderPage(v certificateView) ([]byte, error) {
 	return []byte(out.String()), err
 }
 
-// linkOf is the item's GS1 Digital Link, which any phone opens, with the hash of the certificate.
+// linkOf is the item's GS1 Digital Link, which any phone opens, with the hash of the certificate. Other identifiers lead
+// where their maker likes: for them it is the hash alone.
 func linkOf(id, hash string) string {
-	link := id
-	if parsed, err := gs1.Parse(id); err == nil && parsed.DigitalLink() != "" {
-		link = parsed.DigitalLink()
+	parsed, err := gs1.Parse(id)
+	if err != nil || parsed.DigitalLink() == "" {
+		return "sha256:" + hash
 	}
+	link := parsed.DigitalLink()
 	separator := "?"
 	if strings.Contains(link, "?") {
 		separator = "&"

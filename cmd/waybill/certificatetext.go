@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"waybill/ledger/provenance"
@@ -70,7 +71,8 @@ func verdict(p *printer, r *provenance.Report) {
 	if r.Recalled {
 		p.WriteString(p.paint(red, "RECALLED: do not use, sell or ship it. "+recallText(r)) + "\n")
 	} else {
-		p.WriteString(p.paint(green, "No recall, withdrawal or quarantine was open over it or anything it is shown to be made of, after block "+number(r.Height)+".") + "\n")
+		p.WriteString(p.paint(green, "No recall, withdrawal or quarantine was open over it, what it was packed in or anything it is shown to be made of, after block "+
+			number(r.Height)+" of "+clock(r.TimeMs)+".") + "\n")
 	}
 	for _, w := range warnings(r) {
 		p.WriteString(p.paint(red, "Warning: ") + show(w) + "\n")
@@ -87,9 +89,33 @@ func recallText(r *provenance.Report) string {
 	return strings.Join(out, "; ")
 }
 
+// The age from which on a certificate is called old, and how far ahead the clocks of validators may be; in ms.
+const (
+	oldMs   = 24 * 60 * 60 * 1000
+	aheadMs = 60 * 60 * 1000
+)
+
+// ageWarnings say what the time of the check says about the certificate.
+func ageWarnings(r *provenance.Report) []string {
+	var out []string
+	switch {
+	case r.AgeMs >= oldMs:
+		out = append(out, fmt.Sprintf("it speaks of %s, %d day(s) ago: a recall given since is not in it. Ask for a newer one.", clock(r.TimeMs), r.AgeMs/oldMs))
+	case r.AgeMs <= -aheadMs:
+		out = append(out, fmt.Sprintf("it speaks of %s, which is yet to come by the clock of this machine: one of them is wrong.", clock(r.TimeMs)))
+	}
+	if r.Stale {
+		out = append(out, fmt.Sprintf("the validators that are taken on trust are those of %s, longer ago than the trusting period: compare a recent block with a source you trust and pass it as --checkpoint EPOCH:HASH.", clock(r.TrustedMs)))
+	}
+	if r.TrustingMs == 0 {
+		out = append(out, fmt.Sprintf("the validators that are taken on trust are those of %s; whether that is too long ago cannot be told without --genesis.", clock(r.TrustedMs)))
+	}
+	return out
+}
+
 // warnings are what a reader must not miss.
 func warnings(r *provenance.Report) []string {
-	var out []string
+	out := ageWarnings(r)
 	for _, c := range r.Cuts {
 		if c.Reason == provenance.CutDepth {
 			out = append(out, fmt.Sprintf("the history is not complete: %s, of which %s was made, lies beyond the %d step(s) that were asked for.", c.ID, c.Of, r.Depth))
@@ -113,9 +139,6 @@ func warnings(r *provenance.Report) []string {
 	if n := len(r.Holders); n > 0 && r.Custody.Custodian != nil && r.Holders[n-1].Holder.Address != r.Custody.Custodian.Address {
 		out = append(out, "the last who received it by the events is not who has it by the ledger's record; the record counts.")
 	}
-	if r.Stale {
-		out = append(out, fmt.Sprintf("the validators that are taken on trust are those of %s, longer ago than the trusting period: compare a recent block with a source you trust and pass it as --checkpoint EPOCH:HASH.", clock(r.TrustedMs)))
-	}
 	return out
 }
 
@@ -133,7 +156,7 @@ func proven(r *provenance.Report) []string {
 	if r.Custody.State != "" {
 		out = append(out, custodyText(r))
 	}
-	out = append(out, fmt.Sprintf("%d event(s) ever named it, and all of them are here, in order: the head of its chain of events is in the state of the ledger.", t.Count))
+	out = append(out, fmt.Sprintf("%d event(s) named it since it was first on the ledger, and all of them are here, in order: the head of its chain of events is in the state of the ledger.", t.Count))
 	sources, containers := 0, 0
 	for _, t := range r.Things[1:] {
 		if t.Relation == provenance.RelContainer {
@@ -149,9 +172,9 @@ func proven(r *provenance.Report) []string {
 	out = append(out, fmt.Sprintf("It was made of %d thing(s), directly and indirectly, and it or they were packed in %d container(s); they are all here %s.", sources, containers, whole))
 	out = append(out, "Every event is in a final block and was accepted by the rules of the ledger, the first of which checks the signature of its author.")
 	if len(r.Notices) == 0 {
-		out = append(out, "There never was a notice (recall, withdrawal, quarantine, alert) over any of it, its lots or its products.")
+		out = append(out, "No notice (recall, withdrawal, quarantine, alert), open or released, is recorded over any of what is shown, its lots or its products.")
 	} else {
-		out = append(out, fmt.Sprintf("There were %d notice(s) over it or parts of its history; they are all here.", len(r.Notices)))
+		out = append(out, fmt.Sprintf("%d notice(s) are recorded over it or parts of its history; every one that the ledger lists is here.", len(r.Notices)))
 	}
 	return append(out, fmt.Sprintf("%d validators with %d of %d of the power signed the state that all of this is in (%d are needed), following %d change(s) of validators since epoch %d.",
 		len(r.Signed.Validators), r.Signed.Power, r.Signed.Total, r.Signed.Quorum, r.Proofs.Handovers, r.Signed.Epochs[0]))
@@ -184,7 +207,13 @@ func unproven(r *provenance.Report) []string {
 	out := []string{
 		"That what was recorded is true: the ledger shows who said what and when, and that nobody changed it since. Who commissions, ships or receives is answerable for it.",
 		fmt.Sprintf("What happened after block %d: ask for a newer certificate.", r.Height),
+		"What no event says: disputes about deliveries and how they ended, answers to notices, attestations, payments, and what was said about it before it was on the ledger.",
+		"That names are what they seem: organisations named themselves, products and places are called what somebody called them last.",
+		"That the time at which an old event was recorded, and what the rules had to say about it, are right: for those the validators of that time answer alone.",
 		"That the thing in front of you is the one with this identifier: look at its label, and whether another one carries the same.",
+	}
+	if slices.ContainsFunc(r.Events, func(e provenance.Event) bool { return e.Parent == r.Subject }) {
+		out = append(out, "That no notice lies over what is packed in it, and what that is: ask for certificates of the contents.")
 	}
 	if r.Custody.State == "" {
 		out = append(out, "Where the amounts of the lot are, and how much is left of it.")
@@ -219,9 +248,23 @@ func orgText(o *provenance.Org) string {
 	case o == nil:
 		return "nobody"
 	case o.Name != "":
-		return o.Name
+		return called(o.Name)
 	}
 	return o.Address.String()
+}
+
+// maxCalled bounds a name inside a sentence, in characters.
+const maxCalled = 100
+
+// called is a name that somebody chose, such that it cannot go on as if it were the sentence around it.
+func called(name string) string {
+	if chars := []rune(name); len(chars) > maxCalled {
+		name = string(chars[:maxCalled]) + "…"
+	}
+	if !strings.ContainsAny(name, ",;:.()[]—•·“”\"") {
+		return name
+	}
+	return "“" + strings.NewReplacer("“", "'", "”", "'").Replace(name) + "”"
 }
 
 // siteName is what master data calls a place, else its identifier.
@@ -229,7 +272,7 @@ func siteName(r *provenance.Report, id string) string {
 	for i := range r.Places {
 		if r.Places[i].ID == canonical(id) {
 			if name := factName(r.Places[i].About); name != "" {
-				return name
+				return called(name)
 			}
 		}
 	}
@@ -282,7 +325,7 @@ func drawSources(p *printer, r *provenance.Report) {
 		text := id
 		for _, t := range byID[id] {
 			if name := factName(t.About); name != "" {
-				text = name + ", " + text
+				text = called(name) + ", " + text
 			}
 			if t.BornBy != nil {
 				text += ", by " + orgText(t.BornBy)

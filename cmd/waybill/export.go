@@ -117,8 +117,16 @@ func (sh *shell) printExport(c *cli.Context, m *export.Manifest, dir string) err
 			bytes += f.Bytes
 		}
 		p.pairs([2]string{"folder", dir}, [2]string{"network", m.Network}, [2]string{"genesis", m.Genesis.String()},
-			[2]string{"blocks", fmt.Sprintf("%d to %d, %s", m.From, m.Height, clock(m.TimeMs))}, [2]string{"state root", m.StateRoot.String()},
+			[2]string{"blocks", fmt.Sprintf("%d to %d, %s", m.From, m.Height, clock(m.TimeMs))}, [2]string{"not here", missingBlocks(m)}, [2]string{"state root", m.StateRoot.String()},
 			[2]string{"transactions", number(m.Transactions)}, [2]string{"events", number(m.Events)}, [2]string{"records", number(m.Records)},
 			[2]string{"epochs ended", number(m.Epochs)}, [2]string{"files", number(len(m.Files) + 1)}, [2]string{"bytes", number(bytes)})
 	})
+}
+
+// missingBlocks says which blocks an export cannot have; "" if it has all up to its height.
+func missingBlocks(m *export.Manifest) string {
+	if m.From == 1 {
+		return ""
+	}
+	return fmt.Sprintf("blocks 1 to %d: the ledger began at a snapshot, and only its state shows what they did", m.From-1)
 }

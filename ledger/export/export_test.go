@@ -468,3 +468,42 @@ func TestBuckets(t *testing.T) {
 		}
 	}
 }
+
+// TestLineOfManyNothings: a line that would take fifty times its length in memory is refused before it is decoded.
+func TestLineOfManyNothings(t *testing.T) {
+	c := grown(t)
+	dir, m := exported(t, c)
+	for _, nothing := range []string{"null", "{}", "{ }"} {
+		name := fmt.Sprintf(nameBlocks, 1)
+		bad := []byte(`{"transactions":[` + strings.Repeat(nothing+",", 100_000) + nothing + "]}\n")
+		path := filepath.Join(dir, name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, bad)
+		changed := *m
+		changed.Files = slices.Clone(m.Files)
+		fitManifest(t, dir, &changed, name, bad)
+		if _, err := Verify(t.Context(), dir, c.genesis, nil); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "100000 members in") {
+			t.Errorf("%s: %v", nothing, err)
+		}
+		write(t, path, whole)
+	}
+}
+
+// TestManifestThatIsNoFile: a link to something without an end is not read, nor any link among the files.
+func TestManifestThatIsNoFile(t *testing.T) {
+	c := grown(t)
+	for _, name := range []string{fileManifest, fileGenesis} {
+		dir, _ := exported(t, c)
+		path := filepath.Join(dir, name)
+		away := filepath.Join(t.TempDir(), "away")
+		if err := errors.Join(os.Rename(path, away), os.Symlink(away, path)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Verify(t.Context(), dir, c.genesis, nil); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s is a link: %v", name, err)
+		}
+	}
+}

@@ -34,7 +34,11 @@ const (
 	bucketBytes = 32 << 20 // of records in a file of the state, when the records are spread as hashes are
 	maxBits     = 13
 
-	maxLineBytes     = 256 << 20 // a block of 16 MiB with its receipts
+	maxLineBytes = 256 << 20 // a block of 16 MiB with its receipts
+	// A transaction with its receipt has more than 400 bytes and seven members; "null" has four, and takes a hundred in memory.
+	commaBytes = 24
+	commaSlack = 64 // of a short line with long text in it
+
 	maxManifestBytes = 64 << 20
 	maxStateBytes    = 1 << 30
 )

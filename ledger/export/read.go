@@ -17,12 +17,15 @@ import (
 // readManifest reads the manifest and checks that the folder has its files and no others.
 func readManifest(dir string) (*Manifest, error) {
 	path := filepath.Join(dir, fileManifest)
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, refuse(ErrFormat, nil, "there is no %s in %s", fileManifest, dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking at the manifest: %w", err)
+	}
+	if !info.Mode().IsRegular() { // a link to a device has no end
+		return nil, refuse(ErrFormat, nil, "%s is not a file", fileManifest)
 	}
 	if info.Size() > maxManifestBytes {
 		return nil, refuse(ErrFormat, nil, "a manifest of %d bytes, at most %d", info.Size(), maxManifestBytes)
@@ -140,6 +143,9 @@ func (in *input) line(v any) (bool, error) {
 			return false, fmt.Errorf("reading %s: %w", in.name, err)
 		}
 		break
+	}
+	if n := bytes.Count(line, []byte(",")); n > len(line)/commaBytes+commaSlack {
+		return false, refuse(ErrFormat, nil, "a line of %s has %d members in %d bytes", in.name, n, len(line))
 	}
 	if err := strictJSON(line, v); err != nil {
 		return false, refuse(ErrFormat, err, "a line of %s", in.name)

@@ -20,6 +20,9 @@ func (v *verifier) report(w *walk) *Report {
 		Genesis: h.Genesis, Subject: h.Subject, Height: h.Height, Block: at.Hash(), TimeMs: at.Header().TimeMs, Epoch: at.Header().Epoch,
 		Depth: int(h.Depth), TrustedMs: v.begin, Signed: v.signed(),
 	}
+	if v.trust.NowMs > 0 {
+		r.AgeMs = v.trust.NowMs - r.TimeMs
+	}
 	if g := v.trust.Genesis; g != nil {
 		r.Network, r.TrustingMs = g.Chain, g.Params.TrustingMs()
 		r.Stale = v.trust.NowMs > 0 && v.trust.NowMs-v.begin > r.TrustingMs

@@ -16,7 +16,8 @@
 // the certificate fold to that head: nothing was left out, added, replaced or reordered. So do [ledger.Item].Made and the
 // records of its edges and their links say what it was made of: no ancestor was left out. The mark of every event
 // ([ledger.EventMark], in the state too) binds its author, transaction and height to the newest validators that are used, so
-// that keys of validators who left long ago cannot change any of it. For all things the holds are shown, of the thing, its
+// that keys of validators who left long ago cannot change any of it. What they could change is the time of an old block, and
+// what the rules had to say about an event in it: those stand in header and receipt alone. For all things the holds are shown, of the thing, its
 // lot and its class, and every notice in them: no recall was left out.
 //
 // # What is followed
@@ -36,8 +37,9 @@
 // short the report says so, and that the history is not complete.
 //
 // Master data of the products and places is shown as it was last recorded. What is in a container, where an amount of a lot
-// lies, and money are no part of a certificate. That what
-// somebody recorded is true, no ledger can show.
+// lies, disputes about deliveries (but for the state in which they leave the subject), answers to notices, attestations and
+// money are no part of a certificate; neither are events that named a thing before it was on the ledger. Of notices that were
+// released a hold may have dropped some when its list was full. That what somebody recorded is true, no ledger can show.
 //
 // # The file
 //

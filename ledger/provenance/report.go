@@ -43,6 +43,10 @@ type Report struct {
 	TrustedMs  int64 `json:"trustedMs"`            // from when on the validators are taken on trust, ms since the Unix epoch
 	TrustingMs int64 `json:"trustingMs,omitempty"` // the trusting period in ms, where genesis was given
 
+	// AgeMs is how long before the check the block of Height was, in ms; 0 if no time of the check was given. Negative: it is of
+	// the future, or the clock of whoever checks is wrong. What happened since is not here.
+	AgeMs int64 `json:"ageMs,omitempty"`
+
 	Proofs Proofs `json:"proofs"`
 }
 

@@ -19,7 +19,7 @@ type Trust struct {
 	Pin      crypto.Hash
 	PinEpoch quorum.Epoch
 
-	// NowMs is the time of the check, ms since the Unix epoch, for Report.Stale; 0 asks for nothing.
+	// NowMs is the time of the check, ms since the Unix epoch, for Report.Stale and AgeMs; 0 asks for nothing.
 	NowMs int64
 
 	checker quorum.Checker // nil: the real one
