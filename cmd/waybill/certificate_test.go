@@ -168,3 +168,17 @@ func TestWhatIsNotProven(t *testing.T) {
 		}
 	}
 }
+
+// TestSourcesAreDrawnOnce: what many products of one transformation were made of is not drawn for each of them.
+func TestSourcesAreDrawnOnce(t *testing.T) {
+	r := &provenance.Report{Subject: "pie", Things: []provenance.Thing{
+		{ID: "pie", Made: []provenance.Making{{Transformation: crypto.Hash{1}, Inputs: []string{"dough", "filling"}}}},
+		{ID: "dough", Made: []provenance.Making{{Transformation: crypto.Hash{2}, Inputs: []string{"flour", "milk"}}}},
+		{ID: "filling", Made: []provenance.Making{{Transformation: crypto.Hash{2}, Inputs: []string{"flour", "milk"}}}},
+	}}
+	p := &printer{}
+	drawSources(p, r)
+	if got := p.String(); strings.Count(got, "flour") != 1 || strings.Count(got, "milk") != 1 || !strings.Contains(got, "made of the same as dough") {
+		t.Errorf("drawn:\n%s", got)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"waybill/crypto"
 	"waybill/ledger/provenance"
 )
 
@@ -317,6 +318,7 @@ func drawSources(p *printer, r *provenance.Report) {
 		}
 	}
 	seen, cut := map[string]bool{}, map[string]bool{}
+	drawn := map[crypto.Hash]string{} // by transformation: of thousands of products of thousands of things each line stands once
 	for _, c := range r.Cuts {
 		cut[c.ID] = true
 	}
@@ -352,6 +354,13 @@ func drawSources(p *printer, r *provenance.Report) {
 				draw(t.Lot, indent+"  of the lot ")
 			}
 			for _, m := range t.Made {
+				if of, again := drawn[m.Transformation]; again && len(m.Inputs) > 0 {
+					p.line("%s  made of the same as %s", strings.Repeat(" ", len([]rune(indent))), of)
+					continue
+				}
+				if len(m.Inputs) > 0 && !m.Transformation.IsZero() {
+					drawn[m.Transformation] = id
+				}
 				for _, in := range m.Inputs {
 					draw(in, strings.Repeat(" ", len([]rune(indent)))+"  ")
 				}

@@ -10,6 +10,7 @@ import (
 	"waybill/crypto"
 	"waybill/epcis"
 	"waybill/ledger"
+	"waybill/ledger/light"
 )
 
 // Attacks by a company that wants its goods to look better than the ledger says, and by a node that helps it.
@@ -206,5 +207,70 @@ func TestLotInThousandsOfContainers(t *testing.T) {
 	tr.take(self, "box 3")
 	if _, in := tr.around()["pallet"]; in {
 		t.Error("it is still on the pallet that its box went on")
+	}
+}
+
+// TestNoticeOnItsWay: while a recall has not reached what was made from its subject, a certificate with the history shows it,
+// and one without says that there may be one.
+func TestNoticeOnItsWay(t *testing.T) {
+	w := newWorld(t, "salad", 6)
+	w.tell()
+	w.notice(1, ledger.Recall, lotA, 0) // the hold of the lot alone
+	before := w.now.mapView[string(ledger.NoticesKey())]
+	w.keepRecord(t, ledger.NoticesKey(), &ledger.Notices{Open: 1, Head: 3, Tail: 4})
+	h := w.freeze()
+	w.now.mapView[string(ledger.NoticesKey())] = before // there is no such queue for the blocks to come to follow
+	w.idle(3)
+	for depth, whole := range map[int]bool{0: false, 3: true} {
+		r := verified(t, w, w.make(h, Request{ID: box1, Depth: depth}))
+		if r.Recalled != whole || r.Complete != whole || !r.Spreading {
+			t.Errorf("depth %d: recalled %t, complete %t, spreading %t", depth, r.Recalled, r.Complete, r.Spreading)
+		}
+	}
+}
+
+// TestMoreNoticesThanListed: what is under more notices than its hold lists is blocked while any is open, and told so.
+func TestMoreNoticesThanListed(t *testing.T) {
+	for id, recalled := range map[string]bool{box1: true, lotB: true, "https://id.gs1.org/01/09521322100021": true, crate: false, box2: false} {
+		w := newWorld(t, "salad", 6)
+		w.tell()
+		w.keepRecord(t, ledger.NoticesKey(), &ledger.Notices{Open: 1})
+		w.keepRecord(t, ledger.HoldKey(ledger.CanonicalID(id)), &ledger.Hold{More: true})
+		h := w.freeze()
+		w.idle(3)
+		if r := verified(t, w, w.make(h, Request{ID: box1, Depth: 3})); r.Recalled != recalled {
+			t.Errorf("more over %s: recalled %t", id, r.Recalled)
+		}
+	}
+}
+
+// keepRecord puts a record into the state, with a block.
+func (w *world) keepRecord(t *testing.T, key []byte, v any) {
+	t.Helper()
+	data, err := crypto.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.extra = append(w.extra, ledger.Write{Key: key, Value: data})
+	w.block()
+}
+
+// TestAge: how old the height is and whether the age of the trust is known are part of the report.
+func TestAge(t *testing.T) {
+	w, h := told(t)
+	raw := w.make(h, Request{ID: box1})
+	at := w.headers[h].TimeMs
+	for _, ahead := range []int64{5, -5, 90 * 24 * 3600 * 1000} {
+		r, err := Verify(raw, Trust{Genesis: w.genesis, NowMs: at + ahead})
+		if err != nil || r.AgeMs != ahead || r.Stale != (ahead > 1e9) {
+			t.Errorf("%d: age %d, stale %t: %v", ahead, r.AgeMs, r.Stale, err)
+		}
+	}
+	start, err := light.Begin(w.genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Verify(raw, Trust{Start: &start, NowMs: at + 1e15/1000}); err != nil || r.TrustingMs != 0 || r.Stale {
+		t.Errorf("without genesis the trusting period is not known: %v", err)
 	}
 }
