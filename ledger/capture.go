@@ -63,6 +63,8 @@ type eventRun struct {
 	named  map[string]bool // items the event names in its EPC list or as parent, made when first asked for
 	shipTo crypto.Address  // of a shipping event, once its destinations are read: who is to receive
 	certs  []certificate   // that the event names, and under which its goods may carry claims
+
+	overworked bool // it makes for more work than the block has left for its author
 }
 
 // maxFlags bounds the flags of one event; what comes after is recorded and not marked.
@@ -123,9 +125,15 @@ func (e *eventRun) record() (EventStatus, *Finding) {
 	}
 	put(e.o, key, EventMark{Tx: e.tx.id, Height: e.height})
 	if e.e.event.ErrorDeclaration != nil {
-		return EventAccepted, e.declare()
+		if f := e.declare(); f != nil {
+			return 0, f
+		}
+		return EventAccepted, e.tooMuchWork()
 	}
 	if f := e.effect(); f != nil {
+		return 0, f
+	}
+	if f := e.tooMuchWork(); f != nil {
 		return 0, f
 	}
 	e.touchAll()

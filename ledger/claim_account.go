@@ -185,6 +185,9 @@ func (e *eventRun) claimed(g *goods) *claimedGoods {
 			continue
 		}
 		c.containers = append(c.containers, t.id)
+		if !e.mayWork(len(contents.Items) + len(contents.Quantities)) {
+			return nil
+		}
 		for _, id := range contents.Items {
 			queue = append(queue, thing{id: id, at: t.at})
 		}

@@ -240,6 +240,9 @@ func (e *eventRun) claim(g *goods, link *Link) *Finding {
 }
 
 func (e *eventRun) claimThing(b *born, link *Link) *Finding {
+	if !e.mayWork(len(e.certs) / idsPerWork) {
+		return e.tooMuchWork()
+	}
 	before := e.carried(b.id)
 	named := map[string]bool{}
 	for i := range e.certs {
@@ -350,6 +353,9 @@ func (e *eventRun) inputsCovered(b *born, give *CarriedClaim, link *Link) (bool,
 
 // inputsCarry asks whether everything that went into a transformation carries a claim strictly enough.
 func (e *eventRun) inputsCarry(b *born, give *CarriedClaim, link *Link) (bool, *Finding) {
+	if !e.mayWork(len(link.Inputs) / idsPerWork) {
+		return false, e.tooMuchWork()
+	}
 	weighed := slices.ContainsFunc(link.Inputs, e.isMeasured)
 	first := true
 	for _, id := range link.Inputs {

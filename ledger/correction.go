@@ -66,6 +66,9 @@ func (e *eventRun) undoEvent(mark *EventMark) *Finding {
 	case !notes.Known:
 		return finding(CodeTooMuchToUndo, "")
 	}
+	if !e.mayWork(len(notes.Notes) / undoWorkBytes) {
+		return finding(CodeTooMuchToUndo, "")
+	}
 	u := undoing{e: e, mark: *mark, notes: newUndoReader(notes.Notes, e.e.names())}
 	if o := u.obstacle(); o != nil {
 		if o.event.IsZero() {

@@ -31,6 +31,9 @@ func (e *eventRun) packedIn(g *goods) []PackedAmount {
 		if !ok {
 			continue
 		}
+		if !e.mayWork(len(contents.Items) + len(contents.Quantities)) {
+			return nil
+		}
 		queue = append(queue, contents.Items...)
 		for _, q := range contents.Quantities {
 			// Only what the event names matters, which keeps the list short.

@@ -396,6 +396,9 @@ func (e *eventRun) unpack() *Finding {
 func (e *eventRun) unpackAll(parent thing, contents *Contents) *Finding {
 	root, _ := e.standing(parent.id)
 	custodian := root.root().Custodian
+	if !e.mayWork(len(contents.Items) + len(contents.Quantities)) {
+		return e.tooMuchWork()
+	}
 	for _, id := range contents.Items {
 		s, ok := e.standing(id)
 		if !ok {

@@ -9,6 +9,9 @@ import (
 // maxAncestry bounds how many transformations and inputs of them are looked at to rule out a genealogical cycle.
 const maxAncestry = 16_384
 
+// idsPerWork is how many identifiers are merged or looked up for the work of one thing handled; see work.go.
+const idsPerWork = 16
+
 // transform is a TransformationEvent: inputs are used up, outputs come into being, and edges both ways say so.
 func (e *eventRun) transform() *Finding {
 	if f := e.checkAcyclic(); f != nil {
@@ -115,6 +118,9 @@ func (e *eventRun) edgeLot(l amountOf, link crypto.Hash, used bool) {
 
 func (e *eventRun) extendLink(id crypto.Hash, used []usedInput) *Finding {
 	link, _ := get[Link](e.o, LinkKey(id))
+	if !e.mayWork((len(link.Inputs) + len(link.Outputs)) / idsPerWork) {
+		return e.tooMuchWork()
+	}
 	link.Inputs = mergeIDs(link.Inputs, &e.e.inputs)
 	link.Outputs = mergeIDs(link.Outputs, &e.e.makes)
 	if len(link.Inputs) > maxContents || len(link.Outputs) > maxContents {
@@ -210,6 +216,9 @@ func (e *eventRun) searchAncestry(inputs []string, suspects map[string]bool) *Fi
 		for n := range e.made(id) {
 			edge, _ := get[Edge](e.o, MadeKey(id, n))
 			link, _ := get[Link](e.o, LinkKey(edge.Link))
+			if !e.mayWork(1 + len(link.Inputs)) {
+				return e.tooMuchWork()
+			}
 			if steps += 1 + len(link.Inputs); steps > maxAncestry {
 				return e.judge(finding(CodeGenealogyDepth, "/outputQuantityList", id))
 			}

@@ -53,6 +53,7 @@ const (
 	maxUndoBytes   = 256 << 10 // of one event
 	maxUndoBytesTx = 1 << 20   // of a transaction
 	maxUndoBlocks  = 2         // how many blocks' notes one block forgets; one more than it adds
+	undoWorkBytes  = 32        // of notes that are about one thing handled; see work.go
 )
 
 // keepUndo stores the notes of the transaction.
