@@ -165,7 +165,7 @@ func (r *itemReader) noticesOf(out *NoticeList, subject string, fits func(*ledge
 			if err != nil {
 				return err
 			}
-			if fits(n) && !seen[notice] && (!of.Class || slices.Contains(n.Subjects, of.ID)) {
+			if fits(n) && !seen[notice] && of.Reaches(n) {
 				seen[notice] = true
 				out.Notices = append(out.Notices, r.notice(n))
 			}

@@ -89,7 +89,7 @@ func (b *blockRun) followThing(notice crypto.Hash, id string) {
 	if isClass(id) && !notice.IsZero() {
 		// A class that is no subject is under the notice as a product without lots; its lots have other ancestors.
 		rec, _ := get[NoticeRecord](b.o, NoticeKey(notice))
-		s.Whole = rec.names(id)
+		s.Whole = rec.reachesAll(id)
 	}
 	if b.used(id) == 0 && !(s.Whole && b.usesOf(id).Count > 0) {
 		return

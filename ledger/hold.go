@@ -18,7 +18,7 @@ const maxHolds = 256
 // HoldOf names a hold that a thing is under: its own, or that of a lot or class it belongs to.
 type HoldOf struct {
 	ID    string // canonical; of the hold
-	Class bool   // a class the thing belongs to: only notices that name the class itself as a subject reach the thing
+	Class bool   // a class the thing belongs to: only notices that name the class itself, and not as origin, reach the thing
 
 	Inherited bool // an asset that carries the thing: only notices that do not name the asset itself reach the thing
 }
@@ -64,7 +64,7 @@ func (h *HoldOf) Reaches(rec *NoticeRecord) bool {
 	if h.Inherited {
 		return !rec.names(h.ID)
 	}
-	return !h.Class || rec.names(h.ID)
+	return !h.Class || rec.reachesAll(h.ID)
 }
 
 // OpenNotices returns the open notices of any type that a thing is under, itself or by its lot or class, oldest first. A

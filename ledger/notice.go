@@ -59,7 +59,7 @@ func numberOf(names []string, text []byte, what string) (uint8, error) {
 type Notice struct {
 	_            struct{} `cbor:",toarray"`
 	Type         NoticeType
-	Subjects     []string         // items, lots or classes; a class is every lot and serial of it
+	Subjects     []string         // items, lots or classes; a class is every lot and serial of it, except AsOrigin
 	Reason       string           // for people
 	Instructions string           // for people, what to do with the goods
 	Accepts      []crypto.Address // besides the issuer, to whom the goods may still be shipped: who collects or destroys them
@@ -171,6 +171,12 @@ func (r *NoticeRecord) blocks() bool { return r.Type != Alert && r.Released.IsZe
 func (r *NoticeRecord) names(id string) bool {
 	_, found := slices.BinarySearch(r.Subjects, id)
 	return found
+}
+
+// reachesAll reports whether the notice is about all lots and serials of a class: one that names the class, by who has a say over
+// all of it. Who only brought some in has none over what others did.
+func (r *NoticeRecord) reachesAll(class string) bool {
+	return r.names(class) && r.Authority != AsOrigin
 }
 
 // takes reports whether goods under the notice may go to somebody: the issuer, or who it says collects them.
