@@ -253,6 +253,11 @@ func (e *eventRun) moveClaims(g *goods, act func() *Finding) *Finding {
 	if f := act(); f != nil {
 		return f
 	}
+	return e.bookMoves(c, before)
+}
+
+// bookMoves books the difference between what the author had available and what it has now.
+func (e *eventRun) bookMoves(c *claimedGoods, before map[claimedPart]Amount) *Finding {
 	after := e.held(c)
 	for _, id := range slices.Concat(c.lots, c.items) {
 		units := []string{""}
@@ -268,6 +273,13 @@ func (e *eventRun) moveClaims(g *goods, act func() *Finding) *Finding {
 	return nil
 }
 
+// everUnmeasured reports whether it was never said how much there is of a lot. Any amount may come out of that, so none of it
+// counts for an account.
+func (b *blockRun) everUnmeasured(id string) bool {
+	lot, ok := get[Lot](b.o, LotKey(id))
+	return ok && lot.Flags&FlagUnmeasured != 0
+}
+
 // bookClaims books a change of what the author has of one lot or thing.
 func (e *eventRun) bookClaims(id, u string, before, after Amount, at string) *Finding {
 	for _, x := range e.carried(id).Claims {
@@ -275,7 +287,7 @@ func (e *eventRun) bookClaims(id, u string, before, after Amount, at string) *Fi
 			continue // paid for when it was made
 		}
 		if more, ok := after.minus(before); ok {
-			if !more.IsZero() {
+			if !more.IsZero() && !e.everUnmeasured(id) {
 				e.creditClaim(e.author, x.Claim, u, more)
 			}
 			continue

@@ -57,10 +57,16 @@ func (e *eventRun) countLot(l amountOf) *Finding {
 func (e *eventRun) countGain(l amountOf, lot *Lot, had Amount, ever bool) *Finding {
 	gain, _ := l.amount.minus(had)
 	claim := e.claimTo(l.thing)
+	grows, mayName := e.mayGrow(lot, ever), claim.refusal == nil && claim.flag == nil
+	if grows || mayName {
+		if ok, f := e.mayGain(l); !ok {
+			return f
+		}
+	}
 	switch {
-	case e.mayGrow(lot, ever):
+	case grows:
 		e.mark(finding(CodeGrown, l.at, e.orgName(e.author), l.text(), l.id, textOf(gain, l.unit)))
-	case claim.refusal == nil && claim.flag == nil:
+	case mayName:
 		e.mark(finding(CodeCountGain, l.at, e.orgName(e.author), l.text(), l.id, textOf(had, l.unit), textOf(gain, l.unit)))
 	case !ever:
 		e.mark(finding(CodeCountForeign, l.at, e.orgName(e.author), l.text(), l.id))

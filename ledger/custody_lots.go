@@ -129,6 +129,9 @@ func (e *eventRun) receiveLot(l amountOf) *Finding {
 	}
 	if left, _ := l.amount.minus(got); l.measured && !left.IsZero() {
 		if e.mayGrow(&lot, true) {
+			if ok, f := e.mayGain(l); !ok {
+				return f
+			}
 			e.mark(finding(CodeGrown, l.at, e.orgName(e.author), l.text(), l.id, textOf(left, l.unit)))
 			l.amount = left
 			return e.credit(l, e.author)
@@ -148,6 +151,9 @@ func (e *eventRun) receiveIdleLot(l amountOf, lot *Lot) *Finding {
 		return nil
 	}
 	if e.mayGrow(lot, false) {
+		if ok, f := e.mayGain(l); !ok {
+			return f
+		}
 		return e.credit(l, e.author)
 	}
 	f := finding(CodeNothingShipped, l.at, l.id, e.orgName(e.author))

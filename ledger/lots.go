@@ -147,6 +147,9 @@ func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
 		put(e.o, key, bal)
 		e.lookedAtAll(&lot)
 	case e.mayGrow(&lot, ever):
+		if ok, f := e.mayGain(l); !ok {
+			return nil, f
+		}
 		return taken, e.grow(&lot, l, bal)
 	case !any:
 		f := finding(CodeNotHolder, l.at, e.orgName(e.author), l.id)

@@ -88,7 +88,7 @@ func (r *resolveRun) line(l Resolution) *Finding {
 	if f := r.may(l.Outcome); f != nil {
 		return f
 	}
-	if f := r.apply(n, l.Outcome); f != nil {
+	if f := r.bookOutcome(line, func() *Finding { return r.apply(n, l.Outcome) }); f != nil {
 		return f
 	}
 	r.rec.Outcomes[n], r.rec.Resolved[n] = l.Outcome, r.tx.id
@@ -271,7 +271,7 @@ func (r *resolveRun) handOver(id string, line *DisputeLine) *Finding {
 	left, enough := bal.Amount.minus(q.Amount)
 	switch {
 	case enough:
-	case bal.Unmeasured || r.adopts() && lot.Flags&FlagUnverified != 0:
+	case bal.Unmeasured || r.adopts() && lot.Flags&FlagUnverified != 0 && len(r.carried(id).Claims) == 0:
 		missing, _ := q.Amount.minus(bal.Amount)
 		r.flag(refuse(CodeGrown, r.at, r.orgName(r.rec.From), textOf(q.Amount, q.Unit), id, textOf(missing, q.Unit)))
 		left = Amount{}
