@@ -60,12 +60,14 @@ func TestNotices(t *testing.T) {
 		}
 		rec := notice(n, issuer, quorum.Height(n))
 		if n <= 2 {
-			rec.Subjects = append(rec.Subjects, class)
+			rec.Subjects = []string{class, lotA} // ascending, as in the state
 		}
 		h.node.record(map[string]any{noticeKey(n): rec,
-			string(ledger.NoticesKey()): ledger.Notices{Open: uint64(n), Tail: uint64(n)}})
+			string(ledger.NoticesKey()): ledger.Notices{Open: uint64(n), Head: uint64(n), Tail: uint64(n)}})
 	}
 	before := h.node.record(map[string]any{
+		string(ledger.NoticesKey()):                        ledger.Notices{Open: 4, Head: 4, Tail: 5}, // the last has things to follow
+		"turn/\x00\x00\x00\x00\x00\x00\x00\x04":            id(5),
 		string(ledger.HoldKey(lotA)):                       ledger.Hold{Notices: []crypto.Hash{id(1), id(4)}},
 		string(ledger.HoldKey(class)):                      ledger.Hold{Notices: []crypto.Hash{id(1), id(2)}},
 		string(ledger.AckKey(id(4), farmAddress)):          ledger.Ack{Organisation: farmAddress, Status: ledger.AckStopped, Note: "in the cage", Height: 6},
@@ -74,7 +76,7 @@ func TestNotices(t *testing.T) {
 	})
 	released := notice(4, farmAddress, 4)
 	released.Released, released.ReleasedAt = id(40), 7
-	h.node.record(map[string]any{noticeKey(4): released, string(ledger.NoticesKey()): ledger.Notices{Open: 4, Head: 5, Tail: 5}})
+	h.node.record(map[string]any{noticeKey(4): released})
 
 	numbers := func(f NoticeFilter, as *Client) (out []int) {
 		t.Helper()
@@ -415,7 +417,7 @@ func (h *harness) ruled() {
 	full := notice(1, farmAddress, 1)
 	full.Subjects, full.Accepts, full.Document, full.Instructions = []string{trace.Key(lot1)}, []crypto.Address{otherAddress}, id(6), "burn it"
 	h.node.record(map[string]any{
-		noticeKey(1): full, string(ledger.NoticesKey()): ledger.Notices{Open: 1, Tail: 1},
+		noticeKey(1): full, string(ledger.NoticesKey()): ledger.Notices{Open: 1, Head: 1, Tail: 1},
 		string(ledger.AckKey(id(1), otherAddress)): ledger.Ack{Organisation: otherAddress, Status: ledger.AckStopped, Note: "x", Height: 2},
 		string(ledger.ShipmentKey(id(50))):         ledger.Shipment{Event: id(50), From: farmAddress, To: otherAddress, Owner: otherAddress, Height: 1, OpenItems: 2},
 		string(ledger.DisputeKey(id(1))): ledger.DisputeRecord{ID: id(1), Shipment: id(50), From: farmAddress, To: otherAddress, Height: 1, Open: 1, Outcomes: []ledger.Outcome{0}, Goods: make([]ledger.PackedAmount, 1), Resolved: []crypto.Hash{id(4)},
