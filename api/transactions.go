@@ -48,7 +48,7 @@ type SignerInfo struct {
 
 // kindNamed reads the name of a kind of transaction; 0 if it is none.
 func kindNamed(name string) ledger.Kind {
-	for k := ledger.KindCapture; k <= ledger.KindRotateValidatorKey; k++ {
+	for k := ledger.KindCapture; k.Known(); k++ {
 		if k.String() == name {
 			return k
 		}

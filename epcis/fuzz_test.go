@@ -169,3 +169,32 @@ func TestAllocationIsBounded(t *testing.T) {
 		t.Logf("%s: JSON %d, CBOR %d", name, len(text), len(data))
 	}
 }
+
+// FuzzParseDecimal: a number that is read is written and read again as the same, and never a panic.
+func FuzzParseDecimal(f *testing.F) {
+	for _, s := range []string{"0", "-12.50", "1.5e3", "1e400", "9223372036854775807", "0.0000000000000000001", "-0", "1.", "٣"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		d, err := ParseDecimal(s)
+		if err != nil {
+			if !errors.Is(err, ErrDecimalSyntax) && !errors.Is(err, ErrDecimalRange) || d != (Decimal{}) {
+				t.Fatalf("%v beside %v", err, d)
+			}
+			return
+		}
+		if again, err := ParseDecimal(d.String()); err != nil || again != d || !d.isCanonical() {
+			t.Fatalf("%q is %v, which is %v, %v", s, d, again, err)
+		}
+	})
+}
+
+func FuzzParseEventType(f *testing.F) {
+	f.Add("ObjectEvent")
+	f.Add("epcis:ObjectEvent")
+	f.Fuzz(func(t *testing.T, s string) {
+		if typ, ok := ParseEventType(s); ok != (typ.String() != "") {
+			t.Fatalf("%q is %d, %t", s, typ, ok)
+		}
+	})
+}

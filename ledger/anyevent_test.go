@@ -182,8 +182,14 @@ func (m *modelRun) anyName() string {
 	return modelItem(org, n)
 }
 
+// failer is a test or a run of rapid.
+type failer interface {
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // checkBooks reads the raw state and holds records against each other.
-func checkBooks(t *rapid.T, v mapView) {
+func checkBooks(t failer, v mapView) {
 	items, contents, shipments := map[string]Item{}, map[string]Contents{}, map[crypto.Hash]Shipment{}
 	for k, raw := range v {
 		space, rest, _ := strings.Cut(k, "/")
@@ -244,7 +250,7 @@ func checkBooks(t *rapid.T, v mapView) {
 	}
 }
 
-func checkItem(t *rapid.T, id string, item Item, items map[string]Item, contents map[string]Contents) {
+func checkItem(t failer, id string, item Item, items map[string]Item, contents map[string]Contents) {
 	if item.ID != id || item.Chain.Count == 0 {
 		t.Fatalf("%s: %+v", id, item)
 	}
@@ -301,7 +307,7 @@ func shipmentHas(s Shipment, lot, unit string) bool {
 	return false
 }
 
-func checkTransit(t *rapid.T, v mapView, s Shipment) {
+func checkTransit(t failer, v mapView, s Shipment) {
 	for _, q := range s.Quantities {
 		tr := decodeRaw[Transit](t, v[string(TransitKey(q.Lot, q.Unit))])
 		n := 0
@@ -317,7 +323,7 @@ func checkTransit(t *rapid.T, v mapView, s Shipment) {
 }
 
 // checkNotices holds the counters of notices, and the lists of what is under them, against the notices themselves.
-func checkNotices(t *rapid.T, v mapView) {
+func checkNotices(t failer, v mapView) {
 	open, by, waiting := uint64(0), map[string]uint64{}, 0
 	for k, raw := range v {
 		space, rest, _ := strings.Cut(k, "/")

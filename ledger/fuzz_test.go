@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"encoding"
 	"reflect"
 	"testing"
 
@@ -128,6 +129,52 @@ func FuzzStateRecords(f *testing.F) {
 		}
 		if !bytes.Equal(mustMarshal(rec), data) {
 			t.Fatalf("%T: read %x, writes %x", rec, data, mustMarshal(rec))
+		}
+	})
+}
+
+// FuzzUnmarshalText: a word of the ledger is read from its text only, and so is a parameter.
+func FuzzUnmarshalText(f *testing.F) {
+	for _, s := range []string{"recall", "stopped", "regulator", "held", "shortage", "lost", "open", "params", "registrar", "strict", "reject", "", "notice type 9"} {
+		f.Add(s)
+	}
+	names := ParamNames()
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, v := range []interface {
+			encoding.TextMarshaler
+			encoding.TextUnmarshaler
+		}{
+			new(NoticeType), new(AckStatus), new(Authority), new(Status), new(DisputeKind), new(Outcome), new(ActionKind), new(Office), new(ProposalState), new(Severity), new(Onboarding), new(Admission),
+		} {
+			if v.UnmarshalText([]byte(text)) != nil {
+				continue
+			}
+			if again, err := v.MarshalText(); err != nil || string(again) != text {
+				t.Errorf("%T %q is written %q, %v", v, text, again, err)
+			}
+		}
+		for _, name := range names {
+			p := DefaultParams()
+			if p.Set(name, text) != nil {
+				continue
+			}
+			value, _ := p.Value(name)
+			again := DefaultParams()
+			if err := again.Set(name, value); err != nil || again != p {
+				t.Errorf("%s = %q is %q, %v", name, text, value, err)
+			}
+		}
+	})
+}
+
+func FuzzParseBalanceKey(f *testing.F) {
+	f.Add(BalanceKey("urn:l", keyOf("a").Address(), "KGM", Held))
+	f.Add([]byte("bal/"))
+	f.Add([]byte("bal/x\x00"))
+	f.Fuzz(func(t *testing.T, k []byte) {
+		at, err := ParseBalanceKey(k)
+		if err == nil && at.Status <= Held && !bytes.Equal(BalanceKey(at.Lot, at.Custodian, at.Unit, at.Status), k) {
+			t.Fatalf("%q is %+v", k, at)
 		}
 	})
 }

@@ -50,6 +50,9 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint16(k))
 }
 
+// Known reports whether this program knows the kind. Known kinds follow each other, from KindCapture on.
+func (k Kind) Known() bool { return newPayload(k) != nil }
+
 // MarshalText returns the text of String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 

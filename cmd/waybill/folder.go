@@ -55,6 +55,9 @@ func readGenesis(path string) (*ledger.Genesis, error) {
 	if err := decoder.Decode(g); err != nil {
 		return nil, fail(exitConfig, "%s is no genesis file: %v", path, err)
 	}
+	if decoder.More() {
+		return nil, fail(exitConfig, "%s is no genesis file: something follows its end", path)
+	}
 	if err := g.Validate(); err != nil {
 		return nil, fail(exitConfig, "%s: %w", path, err)
 	}

@@ -20,6 +20,10 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		id, err := Parse(s)
+		kept, keptErr := ParseLenient(s)
+		if (err == nil) != (keptErr == nil) || err == nil && kept != id || err != nil && !kept.IsZero() && kept.Key() != KeyOpaque {
+			t.Fatalf("%q is %v, leniently %v (%v, %v)", s, id, kept, err, keptErr)
+		}
 		if pattern, err := ParsePattern(s); err == nil && !id.IsZero() && !pattern.Match(id) {
 			t.Fatalf("%q does not match itself", s)
 		}

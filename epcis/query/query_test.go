@@ -477,3 +477,23 @@ func FuzzFromJSON(f *testing.F) {
 		q.Matches(e, m)
 	})
 }
+
+// FuzzParsePattern: a pattern that is one identifier matches it, and nothing panics.
+func FuzzParsePattern(f *testing.F) {
+	for _, s := range []string{gtinClass, seller, "urn:epc:idpat:sgtin:9521321.000001.*", "urn:example:thing", "*", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := ParsePattern(s)
+		if err != nil {
+			return
+		}
+		if key, exact := p.Exact(); exact {
+			if again, err := ParsePattern(key); err != nil {
+				t.Fatalf("%q is exactly %q, which is no pattern: %v", s, key, err)
+			} else if of, _ := again.Exact(); of != key {
+				t.Fatalf("%q is exactly %q, which is exactly %q", s, key, of)
+			}
+		}
+	})
+}

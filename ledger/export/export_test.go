@@ -313,7 +313,7 @@ func TestTampered(t *testing.T) {
 	t.Logf("%d changed exports, none accepted", tried)
 }
 
-func write(t *testing.T, path string, data []byte) {
+func write(t testing.TB, path string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
@@ -321,7 +321,7 @@ func write(t *testing.T, path string, data []byte) {
 }
 
 // fitManifest writes a manifest with the hash of a changed file.
-func fitManifest(t *testing.T, dir string, m *Manifest, name string, data []byte) {
+func fitManifest(t testing.TB, dir string, m *Manifest, name string, data []byte) {
 	t.Helper()
 	for i := range m.Files {
 		if m.Files[i].Name == name {

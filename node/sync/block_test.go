@@ -174,3 +174,21 @@ func TestLimitsFit(t *testing.T) {
 		t.Fatalf("the largest block takes %d bytes", size)
 	}
 }
+
+func FuzzDecodeStateRequest(f *testing.F) {
+	for kind := AskHandovers; kind <= AskChunk; kind++ {
+		f.Add(uint8(kind), (&StateRequest{Kind: kind, Epoch: 3, Max: 4, Below: 5, Index: 6}).Encode())
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, raw []byte) {
+		r, err := DecodeStateRequest(StateKind(kind), raw)
+		if err != nil {
+			if !errors.Is(err, ErrEncoding) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if again := r.Encode(); !bytes.Equal(again, raw) {
+			t.Fatalf("read %x, written %x", raw, again)
+		}
+	})
+}
