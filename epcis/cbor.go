@@ -140,7 +140,14 @@ func EncodeEvent(e *Event) ([]byte, error) {
 		return nil, Faults{{Kind: FaultTooLarge, Detail: "the event is too large to be recorded; split it",
 			Expected: fmt.Sprintf("at most %d bytes", MaxEventBytes), Actual: strconv.Itoa(len(data)) + " bytes"}}
 	}
+	if tooDense(data) {
+		return nil, denseFault()
+	}
 	return data, nil
+}
+
+func denseFault() error {
+	return Faults{{Kind: FaultTooLarge, Detail: "the event has too many parts for its length; split it"}}
 }
 
 // DecodeEvent reads the bytes of [EncodeEvent] and accepts nothing else: one event has one encoding. It checks the form
@@ -150,6 +157,9 @@ func DecodeEvent(data []byte) (*Event, error) {
 	if len(data) > MaxEventBytes {
 		return nil, Faults{{Kind: FaultTooLarge, Detail: "the encoded event is too large",
 			Expected: fmt.Sprintf("at most %d bytes", MaxEventBytes), Actual: strconv.Itoa(len(data)) + " bytes"}}
+	}
+	if tooDense(data) {
+		return nil, denseFault()
 	}
 	var w wireEvent
 	if err := crypto.Unmarshal(data, &w); err != nil {

@@ -45,19 +45,22 @@ func (d *decoder) event(w *wireEvent) *Event {
 			d.fail("a context is an address, an object or a list")
 		}
 	}
+	if len(w.Namespaces) > 0 {
+		e.Namespaces = make([]Namespace, 0, len(w.Namespaces))
+	}
 	for _, n := range w.Namespaces {
 		e.Namespaces = append(e.Namespaces, Namespace{Prefix: n.Prefix, URI: n.URI})
 	}
 	return e
 }
 
-func modelList[W, T any](list *[]W, convert func(*W) T) []T {
+func modelList[W, T any](list *[]W, convert func(*W, *T)) []T {
 	if list == nil {
 		return nil
 	}
 	out := make([]T, len(*list))
 	for i := range *list {
-		out[i] = convert(&(*list)[i])
+		convert(&(*list)[i], &out[i])
 	}
 	return out
 }
@@ -83,12 +86,12 @@ func (d *decoder) decimal(w *wireDecimal) *Decimal {
 	return &n
 }
 
-func (d *decoder) quantity(w *wireQuantity) Quantity {
-	return Quantity{Class: w.Class, Quantity: d.decimal(w.Quantity), UOM: w.UOM, Extensions: d.extensions(w.Extensions)}
+func (d *decoder) quantity(w *wireQuantity, q *Quantity) {
+	*q = Quantity{Class: w.Class, Quantity: d.decimal(w.Quantity), UOM: w.UOM, Extensions: d.extensions(w.Extensions)}
 }
 
-func (d *decoder) ref(w *wireRef) TypedRef {
-	return TypedRef{Type: w.Type, ID: w.ID, Extensions: d.extensions(w.Extensions)}
+func (d *decoder) ref(w *wireRef, r *TypedRef) {
+	*r = TypedRef{Type: w.Type, ID: w.ID, Extensions: d.extensions(w.Extensions)}
 }
 
 func (d *decoder) location(w *wireLocation) *Location {
@@ -98,14 +101,13 @@ func (d *decoder) location(w *wireLocation) *Location {
 	return &Location{ID: w.ID, Extensions: d.extensions(w.Extensions)}
 }
 
-func (d *decoder) element(w *wireElement) SensorElement {
-	s := SensorElement{Reports: modelList(w.Reports, d.report), Extensions: d.extensions(w.Extensions)}
+func (d *decoder) element(w *wireElement, s *SensorElement) {
+	*s = SensorElement{Reports: modelList(w.Reports, d.report), Extensions: d.extensions(w.Extensions)}
 	if w.Metadata != nil {
 		s.Metadata = &SensorMetadata{Extensions: d.extensions(w.Metadata.Extensions)}
 		fields := s.Metadata.fields()
 		d.texts(w.Metadata.Texts, fields[:])
 	}
-	return s
 }
 
 func (d *decoder) texts(texts map[uint8]string, fields []textField) {
@@ -118,8 +120,7 @@ func (d *decoder) texts(texts map[uint8]string, fields []textField) {
 	}
 }
 
-func (d *decoder) report(w *wireReport) SensorReport {
-	var r SensorReport
+func (d *decoder) report(w *wireReport, r *SensorReport) {
 	texts, numbers := r.textFields(), r.numberFields()
 	d.texts(w.Texts, texts[:])
 	for i, n := range w.Numbers {
@@ -138,5 +139,4 @@ func (d *decoder) report(w *wireReport) SensorReport {
 	}
 	r.StringValue, r.BooleanValue = w.String, w.Boolean
 	r.Extensions = d.extensions(w.Extensions)
-	return r
 }

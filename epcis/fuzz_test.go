@@ -2,16 +2,18 @@ package epcis
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 )
 
-// What a decoder may allocate for each byte of input, beside 64 KiB. The densest JSON is an empty sensor element in
-// three bytes, the densest CBOR a list in a list: an object of the model for every few bytes.
+// What a decoder may allocate for each byte of input, beside 64 KiB. The densest JSON that is not refused is lists in lists,
+// the densest CBOR sensor reports or references that say next to nothing. Published sensor events take up to 20.
 const (
-	jsonFactor = 80
-	cborFactor = 32
+	jsonFactor = 36
+	cborFactor = 30
 	allowance  = 64 << 10
 )
 
@@ -129,45 +131,106 @@ func FuzzDecodeEvent(f *testing.F) {
 	})
 }
 
-// TestAllocationIsBounded feeds the decoders the inputs that cost most for their size.
+// TestAllocationIsBounded feeds the decoders the inputs that cost most for their size, accepted or not.
 func TestAllocationIsBounded(t *testing.T) {
-	head := `{"type":"ObjectEvent","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+01:00","action":"OBSERVE","epcList":["urn:x:1"],"x:a":`
-	repeat := func(s string, n int) string {
-		b := make([]byte, 0, len(s)*n)
-		for range n {
-			b = append(b, s...)
-		}
-		return string(b[:len(b)-1]) // without the last comma
+	head := `{"type":"ObjectEvent","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+01:00","action":"OBSERVE","epcList":["urn:x:1"],`
+	many := 20_000
+	if testing.Short() {
+		many = 4_000
 	}
-	for name, text := range map[string]string{
-		"numbers":     head + "[" + repeat("0,", 15000) + "]}",
-		"lists":       head + "[" + repeat("[],", 15000) + "]}",
-		"nested":      head + "[" + repeat("[[[[[[0]]]]]],", 2000) + "]}",
-		"objects":     head + "[" + repeat(`{"a":0},`, 7000) + "]}",
-		"escapes":     head + `"` + repeat(`\u00e9`, 15000) + `9"}`,
-		"bad epcs":    `[` + repeat(`{"type":"ObjectEvent","epcList":["1"]},`, 2000) + `]`,
-		"empty lists": "[" + repeat("[],", 100000) + "]",
-		"sensors":     `[{"type":"ObjectEvent","sensorElementList":[` + repeat(`{},`, 10000) + `]}]`,
+	rep := func(s string, n int) string { return strings.TrimSuffix(strings.Repeat(s, n), ",") }
+	for _, one := range []string{
+		"0,", "[],", "[[[[[[0]]]]]],", "[[[[[[[[0]]]]]]]],", `{"a":0},`, `{"":{"":{}}},`, `"",`, `"\u00e9",`, "[0],", "[0,0,0,0,0,0,0],", "[0     ],", `{"type":"x"},`, `{"a":1,"b":2,"c":3},`,
+		`[[[[[[0                                     ]]]]]],`, `{"type":"x:a","value":1},`, `{"sensorMetadata":{}},`, `{"epcClass":"urn:x:y"},`, `{"type":"x:a","bizTransaction":"x:b"},`, `{},`, `{   },`,
 	} {
-		var d *Document
-		cost := allocated(func() { d, _ = ParseDocument([]byte(text)) })
-		if cost > uint64(len(text))*jsonFactor+allowance {
-			t.Errorf("%s: %d bytes of JSON cost %d bytes, %d times", name, len(text), cost, cost/uint64(len(text)))
+		for name, text := range map[string]string{
+			"extension": head + `"x:a":[` + rep(one, many) + "]}", "document": "[" + rep(one, many) + "]", "reports": head + `"sensorElementList":[{"sensorReport":[` + rep(one, many) + "]}]}",
+			"elements": head + `"sensorElementList":[` + rep(one, many) + "]}", "quantities": head + `"quantityList":[` + rep(one, many) + "]}",
+			"references": head + `"bizTransactionList":[` + rep(one, many) + "]}", "texts": head + `"certificationInfo":[` + rep(one, many) + "]}",
+			"ilmd": head + `"ilmd":{"x:a":[` + rep(one, many) + "]}}", "context": head + `"@context":[` + rep(one, many) + "]}", "short": head + `"x:a":[` + rep(one, 1000) + "]}",
+			"few reports": head + `"sensorElementList":[{"sensorReport":[` + rep(one, 300) + "]}]}",
+		} {
+			var d *Document
+			cost := allocated(func() { d, _ = ParseDocument([]byte(text)) })
+			if cost > uint64(len(text))*jsonFactor+allowance {
+				t.Errorf("%s of %s: %d bytes of JSON cost %d bytes, %d times", name, one, len(text), cost, cost/uint64(len(text)))
+			}
+			if d == nil || len(d.Events) == 0 {
+				continue
+			}
+			if data, err := EncodeEvent(d.Events[0]); err == nil {
+				checkDecodeCost(t, name+" of "+one, data)
+			}
 		}
-		if d == nil {
-			continue
-		}
-		data, err := EncodeEvent(d.Events[0])
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		cost = allocated(func() { _, err = DecodeEvent(data) })
-		if err != nil || cost > uint64(len(data))*cborFactor+allowance {
-			t.Errorf("%s: %d bytes of CBOR cost %d bytes, %d times; %v", name, len(data), cost, cost/uint64(len(data)), err)
-		}
-		t.Logf("%s: JSON %d, CBOR %d", name, len(text), len(data))
 	}
+}
+
+func checkDecodeCost(t *testing.T, name string, data []byte) {
+	t.Helper()
+	var err error
+	if cost := allocated(func() { _, err = DecodeEvent(data) }); cost > uint64(len(data))*cborFactor+allowance {
+		t.Errorf("%s: %d bytes of CBOR cost %d bytes, %d times; %v", name, len(data), cost, cost/uint64(len(data)), err)
+	}
+}
+
+// TestDenseEvents puts lists of what is small in bytes and large in memory under every key of an event, in every length.
+func TestDenseEvents(t *testing.T) {
+	refused := 0
+	for key := range byte(33) {
+		head := []byte{0xa3, 0, 1, 1, 1, key}
+		if key > 23 {
+			head = []byte{0xa3, 0, 1, 1, 1, 0x18, key}
+		}
+		for _, one := range []string{
+			"\xa0", "\x60", "\x80", "\x00", "\x82\x60\x60", "\xa1\x00\xa0", "\xa1\x00\x60", "\xa1\x01\x61a", "\xa1\x00\x65abcde", "\xa1\x00\x72abcdefghijklmnopqr", "\x85\x03\x60\x60\x00",
+			"\xa1\x01\x99\x03\xe8" + strings.Repeat("\xa0", 1000), "\xa1\x01\x91" + strings.Repeat("\xa2\x00\xa1\x00\x6bTemperature\x01\xa1\x00\x82\x18\xd7\x20", 17),
+			"\xa1\x01\x91" + strings.Repeat("\xa1\x00\xa1\x00\x78\x1aTemperatureTemperatureTemp", 17), "\xa1\x00\xa1\x00\xa1\x00\x61a",
+		} {
+			for _, n := range []int{500, 5000, 16000} {
+				if n*len(one) > MaxEventBytes-100 {
+					continue
+				}
+				data := append(append([]byte{}, head...), 0x99, byte(n>>8), byte(n))
+				data = append(data, strings.Repeat(one, n)...)
+				checkDecodeCost(t, fmt.Sprintf("%d of %.30x under %d", n, one, key), data)
+				if tooDense(data) {
+					refused++
+				}
+			}
+		}
+	}
+	if refused < 50 {
+		t.Errorf("only %d were refused for their density", refused)
+	}
+}
+
+// TestPublishedEventsAreNotDense: no published event comes near what is refused.
+func TestPublishedEventsAreNotDense(t *testing.T) {
+	most, events := 0, 0
+	for _, name := range documents(t, "capture", "gdst", "eu", "fsma204", "bulk", "hash") {
+		d, err := ParseDocument(readDocument(t, name))
+		var faults Faults
+		if errors.As(err, &faults) && faults[0].Kind == FaultTooLarge {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		for _, e := range d.Events {
+			data, err := EncodeEvent(e)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			s := scales{rest: data}
+			s.item(eventShape, 0)
+			most, events = max(most, s.weight/len(data)), events+1
+		}
+	}
+	if events == 0 || most > weightPerByte*2/3 {
+		t.Errorf("of %d events one weighs %d for each byte, and %d are refused", events, most, weightPerByte)
+	}
+	t.Logf("%d events weigh at most %d for each byte", events, most)
 }
 
 // FuzzParseDecimal: a number that is read is written and read again as the same, and never a panic.

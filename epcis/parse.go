@@ -12,7 +12,7 @@ func ParseDocument(data []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{faultSink: faultSink{tolerant: true}}
+	p := parser{faultSink: faultSink{tolerant: true}, room: freeRoom + roomPerByte*len(data)}
 	d := p.document(v)
 	if len(p.faults) > 0 {
 		return nil, append(p.faults, p.warnings...)[:min(MaxFaults, len(p.faults)+len(p.warnings))]
@@ -25,6 +25,29 @@ func ParseDocument(data []byte) (*Document, error) {
 type parser struct {
 	faultSink
 	prefixes prefixMap // in force for the event being read
+	room     int       // bytes of memory that lists may still take; see take
+}
+
+// What lists of events may take in memory, and about what an element of each takes. No real document comes near: it would
+// have to be a list of things of which it says nothing.
+const (
+	freeRoom    = 16 << 10
+	roomPerByte = 12
+
+	textRoom     = 60
+	refRoom      = 150
+	quantityRoom = 160
+	elementRoom  = 400
+	reportRoom   = 700
+)
+
+// take counts a list against what a text of this length may ask for.
+func (p *parser) take(n, each int, at *path) bool {
+	if p.room -= n * each; p.room >= 0 {
+		return true
+	}
+	p.add(at, Fault{Kind: FaultTooLarge, Detail: "the document holds too many elements for its length"})
+	return false
 }
 
 func (p *parser) document(v Value) *Document {

@@ -17,15 +17,23 @@ var eventFields = map[string]func(p *parser, e *Event, v Value, at *path){
 	"childEPCs":           func(p *parser, e *Event, v Value, at *path) { e.ChildEPCs = p.iris(v, at) },
 	"inputEPCList":        func(p *parser, e *Event, v Value, at *path) { e.InputEPCs = p.iris(v, at) },
 	"outputEPCList":       func(p *parser, e *Event, v Value, at *path) { e.OutputEPCs = p.iris(v, at) },
-	"quantityList":        func(p *parser, e *Event, v Value, at *path) { e.Quantities = list(p, v, at, p.quantity) },
-	"childQuantityList":   func(p *parser, e *Event, v Value, at *path) { e.ChildQuantities = list(p, v, at, p.quantity) },
-	"inputQuantityList":   func(p *parser, e *Event, v Value, at *path) { e.InputQuantities = list(p, v, at, p.quantity) },
-	"outputQuantityList":  func(p *parser, e *Event, v Value, at *path) { e.OutputQuantities = list(p, v, at, p.quantity) },
-	"readPoint":           func(p *parser, e *Event, v Value, at *path) { e.ReadPoint = p.location(v, at) },
-	"bizLocation":         func(p *parser, e *Event, v Value, at *path) { e.BizLocation = p.location(v, at) },
-	"ilmd":                func(p *parser, e *Event, v Value, at *path) { e.ILMD = p.ilmd(v, at) },
-	"sensorElementList":   func(p *parser, e *Event, v Value, at *path) { e.SensorElements = list(p, v, at, p.sensorElement) },
-	"errorDeclaration":    func(p *parser, e *Event, v Value, at *path) { e.ErrorDeclaration = p.errorDeclaration(v, at) },
+	"quantityList":        func(p *parser, e *Event, v Value, at *path) { e.Quantities = list(p, v, at, quantityRoom, p.quantity) },
+	"childQuantityList": func(p *parser, e *Event, v Value, at *path) {
+		e.ChildQuantities = list(p, v, at, quantityRoom, p.quantity)
+	},
+	"inputQuantityList": func(p *parser, e *Event, v Value, at *path) {
+		e.InputQuantities = list(p, v, at, quantityRoom, p.quantity)
+	},
+	"outputQuantityList": func(p *parser, e *Event, v Value, at *path) {
+		e.OutputQuantities = list(p, v, at, quantityRoom, p.quantity)
+	},
+	"readPoint":   func(p *parser, e *Event, v Value, at *path) { e.ReadPoint = p.location(v, at) },
+	"bizLocation": func(p *parser, e *Event, v Value, at *path) { e.BizLocation = p.location(v, at) },
+	"ilmd":        func(p *parser, e *Event, v Value, at *path) { e.ILMD = p.ilmd(v, at) },
+	"sensorElementList": func(p *parser, e *Event, v Value, at *path) {
+		e.SensorElements = list(p, v, at, elementRoom, p.sensorElement)
+	},
+	"errorDeclaration": func(p *parser, e *Event, v Value, at *path) { e.ErrorDeclaration = p.errorDeclaration(v, at) },
 	"certificationInfo": func(p *parser, e *Event, v Value, at *path) {
 		e.CertificationInfo, e.CertificationInfoBare = p.iris(v, at), v.kind == Text
 	},
@@ -33,20 +41,23 @@ var eventFields = map[string]func(p *parser, e *Event, v Value, at *path){
 		e.PersistentDisposition = p.persistentDisposition(v, at)
 	},
 	"bizTransactionList": func(p *parser, e *Event, v Value, at *path) {
-		e.BizTransactions = list(p, v, at, p.typedRef("bizTransaction", &bizTransactionTypes))
+		e.BizTransactions = list(p, v, at, refRoom, p.typedRef("bizTransaction", &bizTransactionTypes))
 	},
 	"sourceList": func(p *parser, e *Event, v Value, at *path) {
-		e.Sources = list(p, v, at, p.typedRef("source", &sourceDestTypes))
+		e.Sources = list(p, v, at, refRoom, p.typedRef("source", &sourceDestTypes))
 	},
 	"destinationList": func(p *parser, e *Event, v Value, at *path) {
-		e.Destinations = list(p, v, at, p.typedRef("destination", &sourceDestTypes))
+		e.Destinations = list(p, v, at, refRoom, p.typedRef("destination", &sourceDestTypes))
 	},
 }
 
 // list reads a JSON list, or a single value as a list of one; never nil.
-func list[T any](p *parser, v Value, at *path, read func(Value, *path) T) []T {
+func list[T any](p *parser, v Value, at *path, each int, read func(Value, *path) T) []T {
 	if v.kind != List {
 		return []T{read(v, at)}
+	}
+	if !p.take(len(v.List()), each, at) {
+		return nil
 	}
 	out := make([]T, 0, len(v.List()))
 	for i, x := range v.List() {
@@ -102,7 +113,7 @@ func (p *parser) iri(v Value, at *path) string {
 	return p.prefixes.expand(s)
 }
 
-func (p *parser) iris(v Value, at *path) []string { return list(p, v, at, p.iri) }
+func (p *parser) iris(v Value, at *path) []string { return list(p, v, at, textRoom, p.iri) }
 
 func (p *parser) time(v Value, at *path) Timestamp { return Timestamp{Text: p.text(v, at)} }
 
@@ -201,9 +212,9 @@ func (p *parser) persistentDisposition(v Value, at *path) *PersistentDisposition
 		word := func(v Value, at *path) string { return p.word(v, at, &dispositions) }
 		switch m.Name {
 		case "set":
-			d.Set = list(p, m.Value, at, word)
+			d.Set = list(p, m.Value, at, textRoom, word)
 		case "unset":
-			d.Unset = list(p, m.Value, at, word)
+			d.Unset = list(p, m.Value, at, textRoom, word)
 		default:
 			p.extension(&d.Extensions, m, at)
 		}

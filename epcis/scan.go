@@ -12,7 +12,9 @@ const (
 	MaxDocumentBytes = 10 << 20 // whole text
 	MaxDepth         = 64       // nested arrays and objects
 	maxNumberBytes   = 64       // literal of a number
-	maxValues        = 1 << 20  // values and members in one text; keeps memory within a small multiple of the text
+	maxValues        = 1 << 20  // values and members in one text
+	freeValues       = 512      // values that a text may hold however short it is; beyond, it has valueBytes for each
+	valueBytes       = 6        // keeps memory within a small multiple of the text
 	maxMembers       = 4096     // members of one object
 	maxBareNames     = 16       // members up to which duplicates are found by comparing
 )
@@ -160,8 +162,8 @@ func (s *scanner) peek() byte {
 }
 
 func (s *scanner) value(p *path, depth int) Value {
-	if s.values++; s.values > maxValues {
-		s.fail(p, FaultTooLarge, "the document holds too many values")
+	if s.values++; s.values > min(maxValues, freeValues+len(s.text)/valueBytes) {
+		s.fail(p, FaultTooLarge, "the document holds too many values for its length")
 		return Value{}
 	}
 	switch c := s.peek(); {
