@@ -133,9 +133,9 @@ func (b *blockRun) follow() {
 		if all.Head == all.Tail {
 			return
 		}
-		notice, ok := need[crypto.Hash](b.o, turnKey(all.Head))
+		notice, ok := get[crypto.Hash](b.o, turnKey(all.Head))
 		if !ok {
-			return
+			return // the view failed
 		}
 		b.o.del(turnKey(all.Head))
 		all.Head++
