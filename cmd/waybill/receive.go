@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -83,7 +84,7 @@ func (sh *shell) receive(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	shipment, err := sh.received(c, client, e, lines)
+	shipment, lines, err := sh.received(c, client, e, lines)
 	if err != nil {
 		return err
 	}
@@ -97,36 +98,68 @@ func (sh *shell) receive(c *cli.Context) error {
 			return err
 		}
 	}
-	sentence, next := "Received.", "waybill balance, or waybill item ITEM"
+	next := "waybill balance, or waybill item ITEM"
 	if len(lines) > 0 {
 		if done.Dispute, err = sh.openDispute(c, client, w, shipment, lines, done.capture); err != nil {
-			return err
+			return undisputed(done, err)
 		}
-		sentence, next = "Received, and the rest is disputed.", "waybill dispute show "+done.Dispute.ID.String()
+		next = "waybill dispute show " + done.Dispute.ID.String()
 	}
-	return sh.told(c, done, sentence, next)
+	return sh.told(c, done, receivedSentence(done), next)
 }
 
-// received fills in the goods and the parties, and says which shipment they are of, where that has to be known.
-func (sh *shell) received(c *cli.Context, client *api.Client, e *epcis.Event, lines []ledger.DisputeLine) (crypto.Hash, error) {
+// received fills in the goods and the parties, and says which shipment they are of, where that has to be known, and what
+// of it is disputed.
+func (sh *shell) received(c *cli.Context, client *api.Client, e *epcis.Event, lines []ledger.DisputeLine) (crypto.Hash, []ledger.DisputeLine, error) {
 	var id crypto.Hash
-	if c.NArg() == 1 && id.UnmarshalText([]byte(c.Args().First())) == nil {
-		s, err := client.Shipment(c.Context, id, false)
-		if err != nil {
-			return id, err
+	if c.NArg() == 1 && !strings.Contains(c.Args().First(), ":") && !strings.HasPrefix(c.Args().First(), "(") {
+		var err error
+		if id, err = hashArgument(c.Args().First(), "a shipment"); err != nil {
+			return id, nil, err
 		}
-		return id, openGoods(e, s, lines)
+		s, lines, err := disputable(c, client, id, lines)
+		if err != nil {
+			return id, nil, err
+		}
+		return id, lines, openGoods(e, s, lines)
 	}
 	for _, text := range c.Args().Slice() {
 		g, err := parseGoods(text)
 		if err != nil {
-			return id, err
+			return id, nil, err
 		}
 		addGoods(e, g)
 	}
 	if len(lines) == 0 {
-		return id, nil
+		return id, nil, nil
 	}
+	id, err := shipmentOf(c, client, e, lines)
+	if err != nil {
+		return id, nil, err
+	}
+	_, lines, err = disputable(c, client, id, lines)
+	return id, lines, err
+}
+
+// disputable reads a shipment that is to whoever acts, and completes what is disputed of it.
+func disputable(c *cli.Context, client *api.Client, id crypto.Hash, lines []ledger.DisputeLine) (*api.ShipmentDetail, []ledger.DisputeLine, error) {
+	me, err := acting(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := client.Shipment(c.Context, id, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkReceiver(s, me); err != nil || s.Truncated {
+		return s, lines, err
+	}
+	lines, err = disputedOf(s, lines)
+	return s, lines, err
+}
+
+// shipmentOf is the shipment that named goods are of.
+func shipmentOf(c *cli.Context, client *api.Client, e *epcis.Event, lines []ledger.DisputeLine) (id crypto.Hash, err error) {
 	if text := c.String("shipment"); text != "" {
 		return hashArgument(text, "a shipment")
 	}
