@@ -15,7 +15,7 @@ const mediaCertificate = "application/vnd.waybill.certificate"
 // CertificateRequest says what to make a provenance certificate of.
 type CertificateRequest struct {
 	Item   string        // item, lot or class, in any spelling
-	Height quorum.Height // 0: the newest to whose state a finalized header commits
+	Height quorum.Height // 0: the newest to whose state a finalized header commits, and no older than what is final now
 	Depth  int           // steps back through transformations; negative: as many as a certificate can have
 	Events uint64        // other things with more events are not followed; 0: the usual limit
 	Epoch  quorum.Epoch  // whose validators whoever checks it trusts; 0: those of genesis
@@ -24,7 +24,7 @@ type CertificateRequest struct {
 // Certifier makes provenance certificates.
 type Certifier interface {
 	// Certificate returns the file. Errors: ErrBadRequest, ErrNotFound (no such thing, or the height is not kept),
-	// ErrTooLarge, ErrNotReady (the index is behind).
+	// ErrTooLarge, ErrNotReady (the index is behind), *NotProvenError.
 	Certificate(ctx context.Context, r CertificateRequest) ([]byte, error)
 }
 

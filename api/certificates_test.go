@@ -12,6 +12,9 @@ type fakeCertifier struct{ asked CertificateRequest }
 
 func (f *fakeCertifier) Certificate(_ context.Context, r CertificateRequest) ([]byte, error) {
 	f.asked = r
+	if r.Item == "late" {
+		return nil, &NotProvenError{Tip: 9, Provable: 7}
+	}
 	if r.Item == "nothing" {
 		return nil, ErrNotFound
 	}
@@ -36,7 +39,7 @@ func TestCertificateRoute(t *testing.T) {
 		t.Errorf("without a depth it is %d", f.asked.Depth)
 	}
 	for query, status := range map[string]int{
-		"": 400, "item=x&depth=65": 400, "item=x&depth=-1": 400, "item=x&height=x": 400, "item=x&events=99999999": 400, "item=x&nonsense=1": 400, "item=nothing": 404,
+		"": 400, "item=x&depth=65": 400, "item=x&depth=-1": 400, "item=x&height=x": 400, "item=x&events=99999999": 400, "item=x&nonsense=1": 400, "item=nothing": 404, "item=late": 503,
 	} {
 		if rec := h.get("/v1/certificates?" + query); rec.Code != status {
 			t.Errorf("%q: status %d, want %d", query, rec.Code, status)
@@ -57,5 +60,10 @@ func TestCertificateClient(t *testing.T) {
 	}
 	if _, err := client.Certificate(t.Context(), CertificateRequest{Item: "nothing"}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("nothing: %v", err)
+	}
+	var p *Problem
+	if _, err := client.Certificate(t.Context(), CertificateRequest{Item: "late"}); !errors.Is(err, ErrNotProven) || !errors.As(err, &p) ||
+		p.Detail != "the ledger is at block 9 and block 7 is the newest that can be proven" || p.RetryAfter == 0 {
+		t.Errorf("what is final and not proven: %v", err)
 	}
 }

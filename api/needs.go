@@ -68,6 +68,20 @@ func (e *PrunedError) Error() string {
 // Unwrap lets errors.Is(err, ErrPruned) hold.
 func (e *PrunedError) Unwrap() error { return ErrPruned }
 
+// NotProvenError says that what is final cannot be proven yet: a header commits to the state some blocks before it. It is an
+// ErrNotProven.
+type NotProvenError struct {
+	Tip, Provable quorum.Height // the last block when it was asked for, and the newest that can be proven
+}
+
+// Error names both blocks.
+func (e *NotProvenError) Error() string {
+	return fmt.Sprintf("the ledger is at block %d and block %d is the newest that can be proven", e.Tip, e.Provable)
+}
+
+// Unwrap lets errors.Is(err, ErrNotProven) hold.
+func (e *NotProvenError) Unwrap() error { return ErrNotProven }
+
 // Prover makes proofs against finalized headers.
 type Prover interface {
 	// ProveState proves the value under a raw state key, or that there is none, in the state after a block; nil: in the

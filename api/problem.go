@@ -43,6 +43,7 @@ const (
 	ErrUnsupported   Kind = "not-implemented"       // 501
 	ErrBusy          Kind = "busy"                  // 503: at a limit of the node
 	ErrNotReady      Kind = "not-ready"             // 503: not in sync, or the index is not there yet
+	ErrNotProven     Kind = "not-proven"            // 503: final, and no header commits to it yet
 )
 
 // Error makes a Kind usable as the target of errors.Is.
@@ -93,6 +94,8 @@ func (k Kind) info() kindInfo {
 		return kindInfo{501, "Functionality not supported by server", "ImplementationException"}
 	case ErrBusy:
 		return kindInfo{503, "Busy", "ImplementationException"}
+	case ErrNotProven:
+		return kindInfo{503, "Not provable yet", "ImplementationException"}
 	case ErrNotReady:
 		return kindInfo{503, "Not ready", "ImplementationException"}
 	}
@@ -201,6 +204,7 @@ func problemOf(err error) *Problem {
 		form   *ledger.FormError
 		large  *http.MaxBytesError
 		pruned *PrunedError
+		late   *NotProvenError
 		kind   Kind
 		id     *gs1.ParseError
 		text   *crypto.Error
@@ -222,6 +226,8 @@ func problemOf(err error) *Problem {
 		return problem(ErrTransaction, "%s", form.Error()).help("Make the transaction with the wallet of the same version as the network; its bytes must arrive unchanged.")
 	case errors.As(err, &pruned):
 		return prunedProblem(pruned)
+	case errors.As(err, &late):
+		return problem(ErrNotProven, "%s", late.Error()).help("Try again in a few seconds, or ask for height=%d.", late.Provable).retry(2)
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
 	case errors.As(err, &kind):

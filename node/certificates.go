@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"waybill/api"
 	"waybill/consensus/quorum"
@@ -18,10 +19,7 @@ import (
 // Certificate implements api.Certifier.
 func (b *backend) Certificate(ctx context.Context, r api.CertificateRequest) ([]byte, error) {
 	if r.Height == 0 {
-		h, err := b.n.store.ProvableHeight()
-		if store.IsNotFound(err) {
-			return nil, fmt.Errorf("%w: %w", api.ErrNotReady, err)
-		}
+		h, err := newestProvable(ctx, b.n.store)
 		if err != nil {
 			return nil, kinds(err)
 		}
@@ -33,7 +31,62 @@ func (b *backend) Certificate(ctx context.Context, r api.CertificateRequest) ([]
 		}
 	}
 	data, err := Certify(ctx, b.n.store, b.n.index, r)
-	return data, certificateKinds(err)
+	if err = certificateKinds(err); errors.Is(err, api.ErrNotFound) {
+		return nil, fmt.Errorf("%w (the state is that after block %d)", err, r.Height)
+	}
+	return data, err
+}
+
+// provableTime is the longest wait for blocks that commit to what was final when a certificate was asked for. An idle chain
+// makes those blocks at once, so that it is a matter of a second.
+const provableTime = 10 * time.Second
+
+// heights is what [newestProvable] asks of the store.
+type heights interface {
+	Tip() store.Tip
+	Header(h quorum.Height) (quorum.Header, error)
+	ProvableHeight() (quorum.Height, error)
+	WaitFor(ctx context.Context, h quorum.Height) error
+}
+
+// newestProvable is the newest height that can be proven, and no lower than the last block with transactions that is final
+// now: who asks after a recall became final must not be shown a state without it. Blocks without transactions do not count,
+// since an idle chain does not prove its last ones. Errors: *api.NotProvenError when that takes too long, api.ErrNotReady
+// while nothing can be proven.
+func newestProvable(ctx context.Context, s heights) (quorum.Height, error) {
+	ctx, cancel := context.WithTimeout(ctx, provableTime)
+	defer cancel()
+	wanted := s.Tip().Height
+	for first := true; ; first = false {
+		tip := s.Tip().Height
+		h, err := s.ProvableHeight()
+		if store.IsNotFound(err) {
+			return 0, fmt.Errorf("%w: %w", api.ErrNotReady, err)
+		}
+		if err == nil && first {
+			wanted, err = lastCarrying(s, wanted, h)
+		}
+		if err != nil || h >= wanted {
+			return h, err
+		}
+		if err := s.WaitFor(ctx, tip+1); err != nil {
+			if ctx.Err() != nil {
+				return 0, &api.NotProvenError{Tip: wanted, Provable: h}
+			}
+			return 0, err
+		}
+	}
+}
+
+// lastCarrying is the last block up to h that carries transactions; low if there is none above it.
+func lastCarrying(s heights, h, low quorum.Height) (quorum.Height, error) {
+	for ; h > low; h-- {
+		header, err := s.Header(h)
+		if err != nil || header.TxCount > 0 {
+			return h, err
+		}
+	}
+	return low, nil
 }
 
 // Certify makes a provenance certificate from a ledger and its index, which must have reached the height.

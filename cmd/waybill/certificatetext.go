@@ -70,14 +70,18 @@ func certificateText(p *printer, v certificateView) {
 // verdict is what matters most, loudest.
 func verdict(p *printer, r *provenance.Report) {
 	if r.Recalled {
-		p.WriteString(p.paint(red, "RECALLED: do not use, sell or ship it. "+recallText(r)) + "\n")
+		p.WriteString(p.paint(red, "RECALLED: do not use, sell or ship it. "+recallText(r)+" (as it was "+asOf(r)+")") + "\n")
 	} else {
-		p.WriteString(p.paint(green, "No recall, withdrawal or quarantine was open over it, what it was packed in or anything it is shown to be made of, after block "+
-			number(r.Height)+" of "+clock(r.TimeMs)+".") + "\n")
+		p.WriteString(p.paint(green, "No recall, withdrawal or quarantine was open over it, what it was packed in or anything it is shown to be made of, "+asOf(r)+".") + "\n")
 	}
 	for _, w := range warnings(r) {
 		p.WriteString(p.paint(red, "Warning: ") + show(w) + "\n")
 	}
+}
+
+// asOf says of when everything is: nobody should take it for the present.
+func asOf(r *provenance.Report) string {
+	return fmt.Sprintf("after block %d of %s", r.Height, clock(r.TimeMs))
 }
 
 func recallText(r *provenance.Report) string {

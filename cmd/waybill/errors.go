@@ -70,7 +70,7 @@ func statusOf(err error) int {
 	}{
 		{api.ErrNotFound, exitNotFound}, {wallet.ErrNotFound, exitNotFound},
 		{api.ErrRefused, exitRefused},
-		{api.ErrNotReady, exitNotInSync},
+		{api.ErrNotReady, exitNotInSync}, {api.ErrNotProven, exitNotInSync},
 		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
 		{store.ErrGenesis, exitConfig}, {ledger.ErrGenesis, exitConfig}, {node.ErrSettings, exitConfig}, {p2p.ErrConfig, exitConfig},
 		{consensus.ErrForeignVote, exitSafety}, {journal.ErrWouldDoubleSign, exitSafety}, {journal.ErrDamaged, exitDataFolder}, {journal.ErrForeign, exitSafety}, {node.ErrCheckpoint, exitSafety}, {ledger.ErrProtocol, exitProgram},
