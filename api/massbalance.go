@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"waybill/consensus/quorum"
+	"waybill/crypto"
 	"waybill/epcis/gs1"
 	"waybill/epcis/trace"
 	"waybill/ledger"
@@ -42,7 +43,11 @@ func (s *Server) massBalance(r *request) (*reply, error) {
 		return nil, err
 	}
 	request := trace.BalanceRequest{Goods: out.Goods, Site: out.Site, Party: out.Party, FromMs: out.FromMs, ToMs: out.ToMs}
-	sheet, err := trace.Balance(r.Context(), until{s.cfg.Trace, uint64(*height)}, request, trace.Limits{})
+	source := &settledSource{until: until{s.cfg.Trace, uint64(*height)}, server: s, read: read, shipped: map[crypto.Hash]bool{}}
+	if request.Settled, err = source.settlements(r.Context(), out.Goods); err != nil {
+		return nil, err
+	}
+	sheet, err := trace.Balance(r.Context(), source, request, trace.Limits{})
 	if err != nil {
 		return nil, err
 	}

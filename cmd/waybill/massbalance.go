@@ -14,7 +14,8 @@ func (sh *shell) massBalanceCommand() *cli.Command {
 		Name: "massbalance", ArgsUsage: "[LOT]", Usage: "what came in of a lot or product, what went out, and what nobody can explain",
 		Description: "  waybill massbalance urn:epc:class:lgtin:9521001.010001.A1\n" +
 			"  waybill massbalance --class '(01)09521001100014' --by \"Coastal Cooler\" --since 2026-05-01T00:00:00Z --before 2026-06-01T00:00:00Z\n\n" +
-			"  closing = opening + produced + received − consumed − shipped − sold − destroyed + unexplained. Unexplained is what counts\n" +
+			"  closing = opening + produced + received − consumed − shipped − sold − destroyed + settled + unexplained. Settled is\n" +
+			"  what disputes gave back, took away or handed over, without an event. Unexplained is what counts\n" +
 			"  (cycle_counting, stock_taking) found beyond what was computed; below zero it is a loss.",
 		Flags: stateFlags(
 			&cli.StringFlag{Name: "class", Usage: "all lots of this `PRODUCT`"},
@@ -54,7 +55,7 @@ func (sh *shell) massBalance(c *cli.Context) error {
 				rows = append(rows, balanceRow("TOTAL "+names.label(l.Goods), &l))
 			}
 		}
-		p.rows([]string{"WHAT", "UNIT", "OPENING", "PRODUCED", "RECEIVED", "CONSUMED", "SHIPPED", "SOLD", "DESTROYED", "UNEXPLAINED", "CLOSING"}, rows)
+		p.rows([]string{"WHAT", "UNIT", "OPENING", "PRODUCED", "RECEIVED", "CONSUMED", "SHIPPED", "SOLD", "DESTROYED", "SETTLED", "UNEXPLAINED", "CLOSING"}, rows)
 		p.line("")
 		p.line("By the events up to block %d.", out.Height)
 	})
@@ -72,5 +73,5 @@ func balanceRow(label string, l *trace.BalanceLine) []string {
 	if len(l.Unmeasured) > 0 {
 		label += " (some amounts were not stated)"
 	}
-	return []string{label, uom, l.Opening, l.Produced, l.Received, l.Consumed, l.Shipped, l.Sold, l.Destroyed, l.Unexplained, l.Closing}
+	return []string{label, uom, l.Opening, l.Produced, l.Received, l.Consumed, l.Shipped, l.Sold, l.Destroyed, l.Settled, l.Unexplained, l.Closing}
 }

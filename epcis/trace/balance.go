@@ -16,8 +16,9 @@ import (
 // What came in of a lot, what went out, and what a count found are added up from what events say, in the order in which
 // they happened, each amount in the base unit of its dimension (see epcis/unit):
 //
-//	closing = opening + produced + received − consumed − shipped − sold − destroyed + unexplained
+//	closing = opening + produced + received − consumed − shipped − sold − destroyed + settled + unexplained
 //
+// Settled is what disputes moved, which no event says: see [Settlement].
 // Unexplained is what counts (cycle_counting, stock_taking) found beyond what had been computed until then; below zero it
 // is a loss. After a count the computed stock is what was counted. A count speaks for all the stock of its author that the
 // request selects (so ask for one site of a party that has several), and of what is loose: what is packed or on hold is not in
@@ -35,6 +36,17 @@ type BalanceRequest struct {
 	Party  string   // organisation or account address that recorded the events; "" is all
 	FromMs int64    // event time, ms since the Unix epoch
 	ToMs   int64    // before this event time; 0 is no end
+
+	Settled []Settlement // of the goods; those of other parties are left out as events are, and with a Site all: they have none
+}
+
+// Settlement is a quantity that a dispute gave to somebody or took away, without an event.
+type Settlement struct {
+	Goods   string
+	Account string        // address of who has it by the dispute
+	Org     string        // of the account, "" if it has none
+	Amount  epcis.Measure // below zero: it was taken away
+	TimeMs  int64         // ms since the Unix epoch
 }
 
 // Sheet is a mass balance: a line for each lot and unit, and their sums for each class and unit.
@@ -59,6 +71,7 @@ type BalanceLine struct {
 	Shipped     string `json:"shipped"`
 	Sold        string `json:"sold"`
 	Destroyed   string `json:"destroyed"` // or decommissioned
+	Settled     string `json:"settled"`   // in disputes, without an event
 	Unexplained string `json:"unexplained"`
 	Closing     string `json:"closing"`
 
@@ -99,7 +112,32 @@ func Balance(ctx context.Context, src Source, r BalanceRequest, limits Limits) (
 		}
 		s.apply(e)
 	}
+	for _, d := range r.Settled {
+		s.settle(d)
+	}
 	return s.sheet(), nil
+}
+
+// settle books what a dispute moved.
+func (s *stocks) settle(d Settlement) {
+	r := &s.request
+	key, q := Key(d.Goods), base(d.Amount)
+	if !s.wanted[key] || r.Site != "" || r.ToMs != 0 && d.TimeMs >= r.ToMs || r.Party != "" && r.Party != d.Org && r.Party != d.Account {
+		return
+	}
+	e := &entry{meta: Meta{Author: d.Account}}
+	l := s.line(e, lineKey{goods: key, uom: q.UOM})
+	stock, err1 := l.stock.Add(q.Amount)
+	settled, err2 := l.settled.Add(q.Amount)
+	opening, err3 := l.opening.Add(q.Amount)
+	switch {
+	case err1 != nil || err2 != nil || err3 != nil:
+		l.unknown(e, flowNone)
+	case d.TimeMs < r.FromMs:
+		l.stock, l.opening = stock, opening
+	default:
+		l.stock, l.settled = stock, settled
+	}
 }
 
 // gather reads the events of the goods, of their serials, and of everything that those were ever packed in.

@@ -29,7 +29,7 @@ func checkSum(t interface{ Fatalf(string, ...any) }, b BalanceLine) {
 	for _, p := range []struct {
 		text string
 		sign int64
-	}{{b.Opening, 1}, {b.Produced, 1}, {b.Received, 1}, {b.Unexplained, 1}, {b.Consumed, -1}, {b.Shipped, -1}, {b.Sold, -1}, {b.Destroyed, -1}} {
+	}{{b.Opening, 1}, {b.Produced, 1}, {b.Received, 1}, {b.Settled, 1}, {b.Unexplained, 1}, {b.Consumed, -1}, {b.Shipped, -1}, {b.Sold, -1}, {b.Destroyed, -1}} {
 		d, err := epcis.ParseDecimal(p.text)
 		if err != nil {
 			t.Fatalf("%+v: %v", b, err)
@@ -242,4 +242,30 @@ func TestBalanceAddsUp(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestBalanceTakesInDisputes(t *testing.T) {
+	w := newWorld(t)
+	w.by("Farm A").born(fieldA, farmA+"=250KGM")
+	shipped := w.ship("", packerCo, fieldA, farmA+"=40KGM")
+	w.by("Packer").receive("", packerCo, packhouse, farmA+"=36KGM")
+	credit := Settlement{Goods: farmA, Account: "Farm A", Amount: epcis.Measure{Amount: epcis.Decimal{Coefficient: 4000}, UOM: "GRM"}, TimeMs: shipped.EventTime.UnixMilli() + 1<<40}
+	r := BalanceRequest{Goods: []string{farmA}, Settled: []Settlement{credit}}
+	for name, tc := range map[string]struct {
+		change                    func(*BalanceRequest)
+		opening, settled, closing string
+	}{
+		"all":               {func(*BalanceRequest) {}, "0", "4", "250"},
+		"its party":         {func(r *BalanceRequest) { r.Party = "Farm A" }, "0", "4", "214"},
+		"another party":     {func(r *BalanceRequest) { r.Party = "Packer" }, "0", "0", "36"},
+		"a site":            {func(r *BalanceRequest) { r.Site = fieldA }, "0", "0", "210"},
+		"before the period": {func(r *BalanceRequest) { r.FromMs = credit.TimeMs + 1 }, "250", "0", "250"},
+		"after the period":  {func(r *BalanceRequest) { r.ToMs = credit.TimeMs }, "0", "0", "246"},
+	} {
+		q := r
+		tc.change(&q)
+		if l := w.balance(q).Lines[0]; l.Opening != tc.opening || l.Settled != tc.settled || l.Closing != tc.closing {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
 }

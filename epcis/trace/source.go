@@ -42,6 +42,7 @@ type Meta struct {
 	Author string   // address of the account that recorded it
 	Org    string   // organisation of the author, "" if it has none
 	Flags  []string // rules that the ledger flagged; of an error declaration also "undone" or "tainted"
+	Idle   []string // things of which a receiving moved nothing, since who recorded it held them already; only [Balance] asks
 }
 
 // Source reads recorded events. Implementations: ledger/index, and a slice in tests.

@@ -73,6 +73,7 @@ type line struct {
 	opening, stock epcis.Decimal
 	apart          epcis.Decimal // of the stock: packed or on hold
 	sums           flows
+	settled        epcis.Decimal
 	unexplained    epcis.Decimal
 	counted        epcis.Decimal
 	counts         int
@@ -137,7 +138,7 @@ func (s *stocks) basket(e *entry, open bool, parts ...part) *basket {
 	var things []string
 	for _, m := range e.mentions {
 		switch {
-		case !slices.Contains(parts, m.part):
+		case !slices.Contains(parts, m.part) || e.idle(m.key):
 		case !s.wanted[m.key]:
 			things = append(things, m.key)
 		case m.quantity == nil:
@@ -175,6 +176,11 @@ func (s *stocks) basket(e *entry, open bool, parts ...part) *basket {
 		}
 	}
 	return b
+}
+
+// idle reports whether the event moved nothing of a thing, by what the ledger says.
+func (e *entry) idle(key string) bool {
+	return slices.ContainsFunc(e.meta.Idle, func(id string) bool { return Key(id) == key })
 }
 
 // addTo adds to an entry of a map; false if the sum does not fit, and then the entry stays.
@@ -404,7 +410,7 @@ func (l *line) addLine(o *line) {
 	}
 	fits := true
 	for _, p := range []struct{ to, from *epcis.Decimal }{
-		{&l.opening, &o.opening}, {&l.stock, &o.stock}, {&l.unexplained, &o.unexplained}, {&l.counted, &o.counted},
+		{&l.opening, &o.opening}, {&l.stock, &o.stock}, {&l.unexplained, &o.unexplained}, {&l.settled, &o.settled}, {&l.counted, &o.counted},
 	} {
 		sum, err := p.to.Add(*p.from)
 		fits = fits && err == nil
@@ -425,7 +431,7 @@ func (l *line) build(k lineKey, class string) BalanceLine {
 	out := BalanceLine{
 		Goods: k.goods, Class: class, UOM: k.uom, Serials: k.serials,
 		Opening: l.opening.String(), Produced: sum(flowProduced), Received: sum(flowReceived), Consumed: sum(flowConsumed),
-		Shipped: sum(flowShipped), Sold: sum(flowSold), Destroyed: sum(flowDestroyed), Unexplained: l.unexplained.String(),
+		Shipped: sum(flowShipped), Sold: sum(flowSold), Destroyed: sum(flowDestroyed), Unexplained: l.unexplained.String(), Settled: l.settled.String(),
 		Closing: l.stock.String(), Counts: l.counts, Unmeasured: l.unmeasured,
 	}
 	if l.counts > 0 {
