@@ -3,8 +3,8 @@ package ledger
 import "waybill/crypto"
 
 // Cycle counting and stock taking: the custodian says what it has. What it has available of a lot is then what was
-// counted. A loss is written off and marked. A gain is goods from nowhere (R10) unless the author may bring the lot into
-// being, or the lot's origin is unverified in a network that takes over such goods.
+// counted. A loss is written off and marked. A gain is goods from nowhere (R10) unless the author had some before and may bring
+// the lot into being, or the lot's origin is unverified in a network that takes over such goods.
 
 // count settles the available stock of the author by what it counted. Things that were counted are only seen.
 func (e *eventRun) count(g *goods) *Finding {
@@ -52,12 +52,11 @@ func (e *eventRun) countLot(l amountOf) *Finding {
 	return e.countGain(l, &lot, had.Amount, ever)
 }
 
-// countGain judges more than was known. Who never held any only looked at the goods of others, unless it may bring them
-// into being.
+// countGain judges more than was known. Who never held any only looked at the goods of others.
 func (e *eventRun) countGain(l amountOf, lot *Lot, had Amount, ever bool) *Finding {
 	gain, _ := l.amount.minus(had)
 	claim := e.claimTo(l.thing)
-	grows, mayName := e.mayGrow(lot, ever), claim.refusal == nil && claim.flag == nil
+	grows, mayName := e.mayGrow(lot, ever), ever && claim.refusal == nil && claim.flag == nil
 	if grows || mayName {
 		if ok, f := e.mayGain(l); !ok {
 			return f
@@ -66,11 +65,11 @@ func (e *eventRun) countGain(l amountOf, lot *Lot, had Amount, ever bool) *Findi
 	switch {
 	case grows:
 		e.mark(finding(CodeGrown, l.at, e.orgName(e.author), l.text(), l.id, textOf(gain, l.unit)))
-	case mayName:
-		e.mark(finding(CodeCountGain, l.at, e.orgName(e.author), l.text(), l.id, textOf(had, l.unit), textOf(gain, l.unit)))
 	case !ever:
 		e.mark(finding(CodeCountForeign, l.at, e.orgName(e.author), l.text(), l.id))
 		return nil
+	case mayName:
+		e.mark(finding(CodeCountGain, l.at, e.orgName(e.author), l.text(), l.id, textOf(had, l.unit), textOf(gain, l.unit)))
 	default:
 		f := finding(CodeCountMore, l.at, e.orgName(e.author), l.text(), l.id, textOf(had, l.unit))
 		return e.judge(f.against(lot.LastEvent, crypto.Hash{}, lot.LastHeight))
@@ -78,8 +77,10 @@ func (e *eventRun) countGain(l amountOf, lot *Lot, had Amount, ever bool) *Findi
 	return e.setStock(l, lot)
 }
 
-// setStock writes what was counted over what was known. The unit may be a new one.
+// setStock writes what was counted over what was known. The unit may be a new one: that the author had some in another is
+// then what it stands on.
 func (e *eventRun) setStock(l amountOf, lot *Lot) *Finding {
+	e.lookedAtAll(lot)
 	units := addUnit(lot.Units, l.unit)
 	if len(units) > maxUnits {
 		return e.judge(finding(CodeTooManyUnits, l.at, l.id, decimal(maxUnits)))
