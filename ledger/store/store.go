@@ -69,7 +69,7 @@ type Store struct {
 // Open opens the ledger in the data folder dir, creating it with the genesis block if there is none.
 //
 // Errors to branch on: ErrLocked (another process has it open), ErrForeign (it belongs to a network with another
-// genesis), ErrSchema (a newer program wrote it), ErrCorrupt, ErrDiskFull, ErrGenesis, ErrIO.
+// genesis), ErrSchema (a newer program wrote it, or one too old), ErrCorrupt, ErrDiskFull, ErrGenesis, ErrIO.
 func Open(dir string, genesis *ledger.Genesis, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	s := &Store{
