@@ -18,6 +18,7 @@ func (sh *shell) massBalanceCommand() *cli.Command {
 			"  what disputes gave back, took away or handed over, without an event. Unexplained is what counts\n" +
 			"  (cycle_counting, stock_taking) found beyond what was computed; below zero it is a loss.",
 		Flags: stateFlags(
+			&cli.StringFlag{Name: "lot", Usage: "only of this `LOT`, as the argument"},
 			&cli.StringFlag{Name: "class", Usage: "all lots of this `PRODUCT`"},
 			&cli.StringFlag{Name: "by", Usage: "only what a `PARTY` (address or name) recorded"},
 			&cli.StringFlag{Name: "site", Usage: "only at a `LOCATION` (SGLN)"},
@@ -28,14 +29,18 @@ func (sh *shell) massBalanceCommand() *cli.Command {
 }
 
 func (sh *shell) massBalance(c *cli.Context) error {
-	sheet := api.BalanceSheet{Class: c.String("class"), Party: c.String("by"), Site: c.String("site"), From: c.String("since"), Until: c.String("before")}
+	sheet := api.BalanceSheet{Lot: c.String("lot"), Class: c.String("class"), Party: c.String("by"), Site: c.String("site"), From: c.String("since"), Until: c.String("before")}
 	switch {
 	case c.NArg() > 1:
 		return usage("waybill massbalance takes one lot; %q is too much", show(c.Args().Get(1)))
-	case (c.NArg() == 1) == (sheet.Class != ""):
+	case c.NArg() == 1 && sheet.Lot != "":
+		return usage("waybill massbalance takes one lot; %q is too much beside --lot", show(c.Args().First()))
+	case c.NArg() == 1:
+		sheet.Lot = c.Args().First()
+	}
+	if (sheet.Lot == "") == (sheet.Class == "") {
 		return usage("say of what: waybill massbalance LOT, or --class PRODUCT")
 	}
-	sheet.Lot = c.Args().First()
 	client, err := stateClient(c)
 	if err != nil {
 		return err
