@@ -322,15 +322,17 @@ func (r *fakeReading) Close() {
 	r.node.open--
 }
 
-// Keys implements Reading, with the keys of the present.
+// Keys implements Reading, with the keys of the present too.
 func (r *fakeReading) Keys(ctx context.Context, prefix, after []byte, limit int) ([][]byte, error) {
 	if err := r.node.hook(ctx, "Keys"); err != nil {
 		return nil, err
 	}
 	r.node.mu.Lock()
 	defer r.node.mu.Unlock()
+	all := maps.Clone(r.node.state)
+	maps.Copy(all, r.mapView)
 	var out [][]byte
-	for _, key := range slices.Sorted(maps.Keys(r.node.state)) {
+	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if strings.HasPrefix(key, string(prefix)) && (after == nil || key > string(after)) && len(out) < limit {
 			out = append(out, []byte(key))
 		}

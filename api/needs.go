@@ -46,7 +46,7 @@ type Reading interface {
 	// Height is that of the block.
 	Height() quorum.Height
 	// Keys lists, ascending, at most limit state keys that begin with prefix and come after the given one (nil: from the
-	// first). They are keys of the present: read each at this height, where there may be nothing under it yet.
+	// first): all that stand at this height, and some that came later. Read each: there may be nothing under it yet.
 	Keys(ctx context.Context, prefix, after []byte, limit int) ([][]byte, error)
 	// List returns at most limit places of a list, newest first, that come after the given one (nil: from the newest) and
 	// are not younger than this height. They are of the present too: read each record.

@@ -21,6 +21,10 @@ func (n *fakeNode) record(records map[string]any) quorum.Height {
 	defer n.mu.Unlock()
 	var writes []ledger.Write
 	for key, value := range records {
+		if value == nil {
+			writes = append(writes, ledger.Write{Key: []byte(key)})
+			continue
+		}
 		data, err := crypto.Marshal(value)
 		if err != nil {
 			n.tb.Fatal(err)
@@ -387,6 +391,15 @@ func TestClaimsAndVotes(t *testing.T) {
 		t.Errorf("%+v", yields)
 	}
 	refused(t, h.get("/v1/yields"), ErrBadRequest)
+	declared := yields.Height
+	h.node.record(map[string]any{string(ledger.YieldKey(farmAddress, class)): nil}) // ended
+	yields, err = c.Yields(ctx, "Salinas Farm", Page{})
+	check(t, err)
+	then, err := c.AsOf(declared).Yields(ctx, "Salinas Farm", Page{})
+	check(t, err)
+	if len(yields.Yields) != 0 || len(then.Yields) != 1 || then.Yields[0].MostPpm != 900_000 || then.Height != declared {
+		t.Errorf("now %+v, then %+v", yields, then)
+	}
 
 	proposals, err := c.Proposals(ctx, "", Page{})
 	check(t, err)

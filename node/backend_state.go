@@ -80,15 +80,8 @@ func (r *reading) Keys(ctx context.Context, prefix, after []byte, limit int) ([]
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	entries, err := r.snap.Scan(prefix, after, limit)
-	if err != nil {
-		return nil, kinds(err)
-	}
-	out := make([][]byte, len(entries))
-	for i, e := range entries {
-		out[i] = e.Key
-	}
-	return out, nil
+	out, err := r.snap.KeysAt(r.height, prefix, after, limit)
+	return out, kinds(err)
 }
 
 // List implements api.Reading.

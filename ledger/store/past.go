@@ -39,28 +39,14 @@ func (p *Snapshot) Past(h quorum.Height) (*Past, error) {
 // steps takes what stood at the height from the entries of their own, and returns every key that was deleted since.
 func (p *Past) steps() (map[string]bool, error) {
 	gone := map[string]bool{}
-	stem := []byte{prefixReplaced, replacedState}
-	var bad error
-	err := p.p.s.walk(p.p.snap, stem, after(stem), func(key, value []byte) bool {
-		rest := key[len(stem):]
-		if len(rest) != crypto.HashSize+8 || quorum.Height(binary.BigEndian.Uint64(rest[crypto.HashSize:])) <= p.h {
-			return true
-		}
-		var s step
-		if s, bad = decodeStep(value); bad != nil {
-			return false
-		}
+	err := p.p.eachStep(p.h, func(at crypto.Hash, s step) {
 		if s.key != nil {
 			gone[string(s.key)] = true
 		}
 		if s.since <= p.h {
-			p.replaced[crypto.Hash(rest[:crypto.HashSize])] = append(make([]byte, 0, len(s.data)), s.data...)
+			p.replaced[at] = append(make([]byte, 0, len(s.data)), s.data...)
 		}
-		return true
 	})
-	if bad != nil {
-		return nil, p.p.s.corrupt(bad, "reading what a block replaced")
-	}
 	return gone, err
 }
 
@@ -128,4 +114,70 @@ func (p *Past) Scan(prefix, past []byte, limit int) ([]Entry, error) {
 		}
 		past = present[len(present)-1].Key
 	}
+}
+
+// KeysAt lists, ascending, at most limit keys that begin with prefix and come after past (nil: from the first): all that
+// stood after block h, and some that came later, under which a view of that height finds nothing. Errors: those of ViewAt.
+func (p *Snapshot) KeysAt(h quorum.Height, prefix, past []byte, limit int) ([][]byte, error) {
+	if err := p.kept(h); err != nil {
+		return nil, err
+	}
+	present, err := p.s.scan(p.snap, prefix, past, limit)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([][]byte, len(present))
+	for i := range present {
+		keys[i] = present[i].Key
+	}
+	if h == p.tip.Height {
+		return keys, nil
+	}
+	var last []byte // nil: there is none to stop at
+	if len(keys) == limit {
+		last = keys[limit-1]
+	}
+	gone, err := p.deletedSince(h, prefix, past, last)
+	if err != nil {
+		return nil, err
+	}
+	keys = append(keys, gone...)
+	slices.SortFunc(keys, bytes.Compare)
+	keys = slices.CompactFunc(keys, bytes.Equal)
+	return keys[:min(len(keys), limit)], nil
+}
+
+// deletedSince lists keys that begin with prefix, come after past and not after last, and were deleted after block h.
+func (p *Snapshot) deletedSince(h quorum.Height, prefix, past, last []byte) ([][]byte, error) {
+	var out [][]byte
+	err := p.eachStep(h, func(_ crypto.Hash, s step) {
+		if s.key == nil || !bytes.HasPrefix(s.key, prefix) || past != nil && bytes.Compare(s.key, past) <= 0 || last != nil && bytes.Compare(s.key, last) > 0 {
+			return
+		}
+		out = append(out, bytes.Clone(s.key))
+	})
+	return out, err
+}
+
+// eachStep visits the state's entries of their own for versions that blocks after h replaced. What it hands over is valid
+// during the call.
+func (p *Snapshot) eachStep(h quorum.Height, visit func(at crypto.Hash, s step)) error {
+	stem := []byte{prefixReplaced, replacedState}
+	var bad error
+	err := p.s.walk(p.snap, stem, after(stem), func(key, value []byte) bool {
+		rest := key[len(stem):]
+		if len(rest) != crypto.HashSize+8 || quorum.Height(binary.BigEndian.Uint64(rest[crypto.HashSize:])) <= h {
+			return true
+		}
+		var s step
+		if s, bad = decodeStep(value); bad != nil {
+			return false
+		}
+		visit(crypto.Hash(rest[:crypto.HashSize]), s)
+		return true
+	})
+	if bad != nil {
+		return p.s.corrupt(bad, "reading what a block replaced")
+	}
+	return err
 }

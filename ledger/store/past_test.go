@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -51,6 +52,7 @@ func TestPastStates(t *testing.T) {
 					t.Fatalf("key %q at height %d", k, h)
 				}
 			}
+			m.checkKeysAt(t, snap, h, step)
 		}
 	}
 	if deleted == 0 {
@@ -62,8 +64,51 @@ func TestPastStates(t *testing.T) {
 	if _, err := snap.Past(quorum.Height(41)); !IsNotFound(err) {
 		t.Fatal(err)
 	}
+	if _, err := snap.KeysAt(snap.Oldest()-1, nil, nil, 1); err == nil {
+		t.Fatal("keys of a state that is no longer kept")
+	}
 	if err := snap.Close(); err != nil {
 		t.Fatal(err)
 	}
 	closed(t, s)
+}
+
+// checkKeysAt lists the keys of a height in pages: none that stood then is missing, deleted ones included, and none is named
+// twice.
+func (m *model) checkKeysAt(t *testing.T, snap *Snapshot, h quorum.Height, step int) {
+	t.Helper()
+	view, err := snap.ViewAt(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, prefix := range []string{"", "key/1", "key/59", "nothing"} {
+		found, last := 0, []byte(nil)
+		for {
+			keys, err := snap.KeysAt(h, []byte(prefix), last, step)
+			if err != nil || len(keys) > step {
+				t.Fatalf("%d keys, %v", len(keys), err)
+			}
+			if len(keys) == 0 {
+				break
+			}
+			for _, k := range keys {
+				if last != nil && bytes.Compare(last, k) >= 0 || !bytes.HasPrefix(k, []byte(prefix)) {
+					t.Fatalf("key %q after %q under %q", k, last, prefix)
+				}
+				last = k
+				if value, err := view.Read(k); err != nil || value != nil {
+					found++
+				}
+			}
+		}
+		want := 0
+		for k := range m.states[h] {
+			if strings.HasPrefix(k, prefix) {
+				want++
+			}
+		}
+		if found != want {
+			t.Fatalf("%d keys under %q at height %d in steps of %d, want %d", found, prefix, h, step, want)
+		}
+	}
 }
