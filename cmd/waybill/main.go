@@ -107,6 +107,8 @@ func (sh *shell) app() *cli.App {
 			sh.nodeCommand(), sh.snapshotCommand(), sh.exportCommand(), sh.signerCommand(), sh.testnetCommand(), sh.versionCommand(),
 		},
 		EnableBashCompletion: true,
+		// Names, lots and identifiers may hold a comma; flags that take several values are repeated.
+		DisableSliceFlagSeparator: true,
 		CustomAppHelpTemplate: `waybill: {{.Usage}}
 
   waybill testnet demo                      a whole supply chain on four nodes, explained

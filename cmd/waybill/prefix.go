@@ -26,7 +26,7 @@ func (sh *shell) prefixCommand() *cli.Command {
 			{
 				Name: "show", ArgsUsage: "PREFIX", Usage: "who holds a prefix, and who held it",
 				Description: "  waybill prefix show 9521001",
-				Flags:       readFlags(), Action: sh.prefixShow,
+				Flags:       stateFlags(), Action: sh.prefixShow,
 			},
 		},
 	}
@@ -78,7 +78,7 @@ func (sh *shell) prefixShow(c *cli.Context) error {
 	if err := prefixArgument(args[0]); err != nil {
 		return err
 	}
-	client, err := newClient(c)
+	client, err := stateClient(c)
 	if err != nil {
 		return err
 	}

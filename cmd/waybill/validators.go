@@ -14,16 +14,17 @@ import (
 func (sh *shell) validatorsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "validators", ArgsUsage: "[EPOCH|latest]", Usage: "who votes in an epoch, and with how much power",
-		Description: "  waybill validators\n  waybill validators 12 --output json\n\n" +
+		Description: "  waybill validators\n  waybill validators 12 --output json\n  waybill validators --height 5000\n\n" +
 			"  Power follows stake when an epoch begins. Everybody who is registered: waybill stake list",
-		Flags: readFlags(), Action: sh.validators,
+		Flags:  readFlags(&cli.Uint64Flag{Name: "height", Usage: "of the epoch that this `BLOCK` is in", DefaultText: "now"}),
+		Action: sh.validators,
 	}
 }
 
 func (sh *shell) validators(c *cli.Context) error {
 	name := c.Args().First()
-	if c.NArg() > 1 {
-		return usage("waybill validators takes one epoch, or the word latest")
+	if c.NArg() > 1 || name != "" && c.IsSet("height") {
+		return usage("waybill validators takes one epoch, or the word latest, or --height")
 	}
 	if name == "" {
 		name = "latest"
@@ -34,6 +35,13 @@ func (sh *shell) validators(c *cli.Context) error {
 	client, err := newClient(c)
 	if err != nil {
 		return err
+	}
+	if c.IsSet("height") {
+		block, err := client.Block(c.Context, number(c.Uint64("height")))
+		if err != nil {
+			return err
+		}
+		name = number(block.Epoch)
 	}
 	epoch, err := client.Epoch(c.Context, name)
 	if errors.Is(err, api.ErrNotFound) {

@@ -45,8 +45,8 @@ func (sh *shell) walletCommand() *cli.Command {
 			},
 			{
 				Name: "balance", ArgsUsage: "[NAME or ADDRESS]", Usage: "money, stake and organisation of an account",
-				Description: "  waybill wallet balance farm\n  waybill wallet balance wb1…",
-				Flags:       readFlags(walletFlag(), walletsFlag()), Action: sh.walletBalance,
+				Description: "  waybill wallet balance farm\n  waybill wallet balance wb1… --height 5000",
+				Flags:       stateFlags(walletFlag(), walletsFlag()), Action: sh.walletBalance,
 			},
 			{
 				Name: "words", ArgsUsage: "[NAME]", Usage: "show the recovery words, to write them on paper",
@@ -355,7 +355,7 @@ func (sh *shell) walletBalance(c *cli.Context) error {
 		}
 		address = info.Address
 	}
-	client, err := newClient(c)
+	client, err := stateClient(c)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -70,11 +72,16 @@ func (sh *shell) yieldList(c *cli.Context) error {
 		names := newDirectory(c.Context, client)
 		rows := make([][]string, 0, len(out.Yields))
 		for _, y := range out.Yields {
-			percent := epcis.Decimal{Coefficient: int64(y.MostPpm), Exponent: -4}
-			rows = append(rows, []string{names.label(y.Class), percent.String() + " %", y.Note, y.Class})
+			rows = append(rows, []string{names.label(y.Class), percent(y.MostPpm), y.Note, y.Class})
 		}
 		p.rows([]string{"PRODUCT", "AT MOST", "NOTE", "CLASS"}, rows)
 	})
 	sh.moreToCome(out.Next)
 	return err
+}
+
+// percent writes millionths as short as they go.
+func percent(ppm uint64) string {
+	digits := fmt.Sprintf("%d.%04d", ppm/10_000, ppm%10_000)
+	return strings.TrimSuffix(strings.TrimRight(digits, "0"), ".") + " %"
 }
