@@ -190,7 +190,7 @@ var mutants = []mutant{
 	{name: "evidence names another set", mistake: "20, 26", file: "ledger/evidence.go", tests: books,
 		old: "hash != p.ValidatorSet {", new: "hash.IsZero() {"},
 	{name: "money is free before its time", mistake: "23", file: "ledger/stake.go", tests: books,
-		old: "if ok && !b.outOfWindow(e.Epoch) {", new: "if ok && e.Epoch > b.epoch.Number {"},
+		old: "if !ok || !b.outOfWindow(e.Epoch) {", new: "if !ok || e.Epoch > b.epoch.Number {"},
 	{name: "next set of the ledger unchecked", mistake: "20", file: "ledger/light/handover.go", tests: "./ledger/light Test",
 		old: "case next == nil || next.Hash() != closing.NextValidatorSet:", new: "case next == nil:"},
 }
