@@ -203,8 +203,16 @@ func (l *lotScope) packed() error {
 
 // underWay lists what was shipped loose and not received.
 func (l *lotScope) underWay() error {
-	for _, unit := range l.lot.Units {
-		transit, err := ledger.ReadTransit(l.view, l.lot.ID, unit)
+	keys, err := l.state.Keys(l.ctx, ledger.LotTransits(l.lot.ID), nil, maxLotHolders+1)
+	if err != nil {
+		return err
+	}
+	if len(keys) > maxLotHolders {
+		keys = keys[:maxLotHolders]
+		l.cut("%s is under way between more than %d pairs of companies: the rest is left out", l.lot.ID, maxLotHolders)
+	}
+	for _, key := range keys {
+		at, transit, err := ledger.ReadTransitAt(l.view, key)
 		if err != nil {
 			return err
 		}
@@ -212,25 +220,33 @@ func (l *lotScope) underWay() error {
 			continue
 		}
 		for _, event := range transit.Shipments {
-			l.shipment[event] = true
-			sh, err := ledger.ReadShipment(l.view, event)
-			if err != nil {
+			if err := l.shipped(event, at.Unit); err != nil {
 				return err
-			}
-			if sh == nil {
-				return fmt.Errorf("shipment %s of %s is not there", event, l.lot.ID)
-			}
-			for _, q := range sh.Quantities {
-				if q.Lot != l.lot.ID || q.Unit != unit {
-					continue
-				}
-				e := l.part(scopeInTransit, q.Unit, q.Amount, q.Unmeasured)
-				l.scoper.underWay(&e, event)
-				l.add(e)
 			}
 		}
 	}
 	return l.err
+}
+
+// shipped lists what is open of the lot in one shipment.
+func (l *lotScope) shipped(event crypto.Hash, unit string) error {
+	l.shipment[event] = true
+	sh, err := ledger.ReadShipment(l.view, event)
+	if err != nil {
+		return err
+	}
+	if sh == nil {
+		return fmt.Errorf("shipment %s of %s is not there", event, l.lot.ID)
+	}
+	for _, q := range sh.Quantities {
+		if q.Lot != l.lot.ID || q.Unit != unit {
+			continue
+		}
+		e := l.part(scopeInTransit, q.Unit, q.Amount, q.Unmeasured)
+		l.scoper.underWay(&e, event)
+		l.add(e)
+	}
+	return nil
 }
 
 // disputed lists what receivers said is short or something else and nobody has answered yet, what was said to be lost, and

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -239,13 +240,44 @@ func checkBooks(t failer, v mapView) {
 		t.Fatalf("things are under way in shipments that are not there: %v", underWay)
 	}
 	for k, raw := range v {
-		if rest, ok := strings.CutPrefix(k, "transit/"); ok {
-			lot, unit, _ := strings.Cut(rest, "\x00")
+		if strings.HasPrefix(k, "transit/") {
+			at, err := ParseTransitKey([]byte(k))
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, event := range decodeRaw[Transit](t, raw).Shipments {
-				if !shipmentHas(shipments[event], lot, unit) {
-					t.Fatalf("transit of %s %q lists a shipment that has none: %+v", lot, unit, shipments[event])
+				if s := shipments[event]; !shipmentHas(s, at.Lot, at.Unit) || s.From != at.From || s.toward() != at.To {
+					t.Fatalf("transit %+v lists a shipment that has none: %+v", at, s)
 				}
 			}
+		}
+	}
+	checkLanes(t, v)
+}
+
+// checkLanes holds the lists of receivers and of shippers against the lists of shipments.
+func checkLanes(t failer, v mapView) {
+	want := map[string][]crypto.Address{}
+	for k := range v {
+		if !strings.HasPrefix(k, "transit/") {
+			continue
+		}
+		at, err := ParseTransitKey([]byte(k))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, from := string(receiversKey(at.Lot, at.Unit, at.From)), string(shippersKey(at.Lot, at.Unit, at.To))
+		want[to], want[from] = append(want[to], at.To), append(want[from], at.From)
+	}
+	for k, list := range want {
+		slices.SortFunc(list, compareAddresses)
+		if got := decodeRaw[parties](t, v[k]).List; !slices.Equal(got, list) {
+			t.Fatalf("%q lists %s, want %s", k, got, list)
+		}
+	}
+	for k := range v {
+		if (strings.HasPrefix(k, "receivers/") || strings.HasPrefix(k, "shippers/")) && want[k] == nil {
+			t.Fatalf("%q lists somebody, and nothing is under way there", k)
 		}
 	}
 }
@@ -309,7 +341,7 @@ func shipmentHas(s Shipment, lot, unit string) bool {
 
 func checkTransit(t failer, v mapView, s Shipment) {
 	for _, q := range s.Quantities {
-		tr := decodeRaw[Transit](t, v[string(TransitKey(q.Lot, q.Unit))])
+		tr := decodeRaw[Transit](t, v[string(TransitKey(q.Lot, q.Unit, s.From, s.toward()))])
 		n := 0
 		for _, event := range tr.Shipments {
 			if event == s.Event {

@@ -7,9 +7,6 @@ import (
 // Hand-off takes both parties (R7): a shipping event of the custodian locks goods for a receiver, a receiving event of
 // that receiver closes it. In between the goods are nobody's to act on.
 
-// maxOpenShipments bounds how many shipments of one lot in one unit are under way.
-const maxOpenShipments = 64
-
 // maxShippedLots bounds the lots of one shipment: receiving looks at each of them in each shipment under way.
 const maxShippedLots = 256
 

@@ -6,7 +6,7 @@ import (
 	"waybill/crypto"
 )
 
-// Hand-off of quantities. What is under way of a lot is in its shipments; [Transit] lists them, oldest first.
+// Hand-off of quantities. What is under way of a lot is in its shipments; lists of them are in transit.go.
 
 // maxInside bounds how many packed things are looked at to see whether quantities in an event are what is packed.
 const maxInside = 8192
@@ -90,16 +90,9 @@ func (e *eventRun) shipLot(sh *Shipment, l amountOf, inside []PackedAmount) *Fin
 		return e.judge(finding(CodeBadQuantity, l.at, l.amount.String(), l.id))
 	}
 	sh.Quantities = quantities
-	key := TransitKey(l.id, l.unit)
-	tr, _ := get[Transit](e.o, key)
-	if n := len(tr.Shipments); n > 0 && tr.Shipments[n-1] == sh.Event {
-		return nil
+	if !e.listTransit(l.id, l.unit, sh) {
+		return e.judge(finding(CodeTooManyOpen, l.at, e.orgName(e.author), l.id, decimal(maxOpenShipments), decimal(maxReceivers)))
 	}
-	if len(tr.Shipments) >= maxOpenShipments {
-		return e.judge(finding(CodeTooManyOpen, l.at, l.id, decimal(maxOpenShipments)))
-	}
-	tr.Shipments = append(slices.Clip(tr.Shipments), sh.Event)
-	put(e.o, key, tr)
 	return nil
 }
 
@@ -169,43 +162,29 @@ func (e *eventRun) takeTransit(l amountOf, lot *Lot, match func(*Shipment) bool,
 		units = lot.Units
 	}
 	for _, unit := range units {
-		tr, ok := get[Transit](e.o, TransitKey(l.id, unit))
-		if !ok {
-			continue
-		}
-		var open []crypto.Hash
-		for _, event := range tr.Shipments {
-			sh, ok := get[Shipment](e.o, ShipmentKey(event))
-			if !ok {
-				panic("ledger: transit of " + l.id + " names no shipment")
+		q := e.underWay(l.id, unit, back)
+		for !l.measured || first == nil || got.cmp(l.amount) < 0 {
+			sh := q.next()
+			if sh == nil {
+				break
 			}
-			if (l.measured && first != nil && got.cmp(l.amount) >= 0) || !match(&sh) {
-				open = append(open, event)
+			if !match(sh) {
 				continue
 			}
 			if first == nil {
-				was := sh
+				was := *sh
 				first = &was
 			}
-			still, f := e.takeShipment(&sh, l, unit, &got, back)
+			still, f := e.takeShipment(sh, l, unit, &got, back)
 			if f != nil {
 				return got, first, f
 			}
-			if still {
-				open = append(open, event)
+			if !still {
+				e.unlistTransit(l.id, unit, sh)
 			}
 		}
-		e.putTransit(l.id, unit, open)
 	}
 	return got, first, nil
-}
-
-func (b *blockRun) putTransit(lot, unit string, open []crypto.Hash) {
-	if len(open) == 0 {
-		b.o.del(TransitKey(lot, unit))
-		return
-	}
-	put(b.o, TransitKey(lot, unit), Transit{Shipments: open})
 }
 
 // takeShipment takes what is still wanted of a lot out of one shipment and reports whether some of it stays open.

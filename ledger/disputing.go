@@ -183,7 +183,7 @@ func (d *disputeRun) takeLoose(l *DisputeLine) (*PackedAmount, *Finding) {
 		return nil, refuse(CodeNotOpen, d.at+"/id", l.ID).against(d.sh.Event, d.sh.Tx, d.sh.Height)
 	}
 	if len(rest) < len(d.sh.Quantities) {
-		d.unlistTransit(l.ID, l.Unit, d.sh.Event)
+		d.unlistTransit(l.ID, l.Unit, d.sh)
 	}
 	d.sh.Quantities = rest
 	return taken, nil

@@ -38,6 +38,9 @@
 //     it. In strict networks a shipment must name a receiver that is on the ledger. In adopt networks one that does
 //     not is flagged: a named party that is not on the ledger is stood in for by the shipper until it joins, and a
 //     shipment that names nobody goes to the first organisation that receives or disputes it, as a bearer document would.
+//   - A receiving of a lot takes from shipments of those whom it names among its sources, then from the oldest. A shipper has so
+//     many shipments of a lot under way to one receiver, and to so many receivers; nobody fills these lists for another. Where
+//     more ship to one receiver than are listed, those beyond are received by naming them: see transit.go.
 //   - A receiver receives what it accepts, and a [Dispute] accounts for the rest, so that accepted, rejected and short are
 //     what was shipped ([Shipment.Accepted]). What is short is nobody's to act on; what is rejected is the receiver's to
 //     hold, to destroy or to send back, not to use; ownership passes only with what is accepted in the end. What arrived and

@@ -178,3 +178,14 @@ func FuzzParseBalanceKey(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseTransitKey(f *testing.F) {
+	f.Add(TransitKey("urn:l", "KGM", keyOf("a").Address(), keyOf("b").Address()))
+	f.Add([]byte("transit/"))
+	f.Add([]byte("transit/x\x00\x00"))
+	f.Fuzz(func(t *testing.T, k []byte) {
+		if at, err := ParseTransitKey(k); err == nil && !bytes.Equal(TransitKey(at.Lot, at.Unit, at.From, at.To), k) {
+			t.Fatalf("%q is %+v", k, at)
+		}
+	})
+}

@@ -125,7 +125,7 @@ func oneRecord() []any {
 			Shipped: Tally{Items: 9, Quantities: packed}, Rejected: Tally{Items: 1}, Short: Tally{Items: 2}, Void: Tally{Items: 3}, Disputes: []crypto.Hash{h}, OpenLines: 4},
 		&DisputeRecord{ID: h, Shipment: h, From: a, To: a, Lines: []DisputeLine{{Kind: WrongLot, ID: "urn:l", Unit: "KGM", Amount: Amount{Coefficient: 3}, In: "urn:p", Found: "urn:m", Note: "n"}},
 			Goods: packed, Outcomes: []Outcome{Declined}, Resolved: []crypto.Hash{h}, Note: "n", Document: h, Height: 1, TimeMs: 2, Open: 1},
-		&Transit{Shipments: []crypto.Hash{h}},
+		&Transit{Shipments: []crypto.Hash{h}}, &parties{List: []crypto.Address{a}},
 		&Associations{
 			Intervals: []Association{{Parent: "urn:p", FromMs: 1, UntilMs: 2, End: EndImplied, NoStart: true, Event: h, Height: 3, EndEvent: h}},
 			Dropped:   true, DroppedMs: 4, LastEvent: h, LastHeight: 5,
@@ -184,7 +184,7 @@ func oneKey() [][]byte {
 	return [][]byte{
 		AccountKey(a), OrganisationKey(a), nameStateKey("Salinas  FARM"), PartyKey("urn:p"), PrefixKey("9521321"), ClaimKey("9521321", a),
 		DelegationKey(a, a, "9521321"), RegistrarKey(a), MasterDataKey("product", "urn:x"), ItemKey("urn:i"), ContentsKey("urn:i"), LotKey("urn:l"),
-		BalanceKey("urn:l", a, "KGM", Available), BalanceKey("urn:l", a, "KGM", Held), TransitKey("urn:l", "KGM"), ShipmentKey(h), AssociationKey("urn:d"), AttachedKey("urn:p"),
+		BalanceKey("urn:l", a, "KGM", Available), BalanceKey("urn:l", a, "KGM", Held), TransitKey("urn:l", "KGM", a, a), receiversKey("urn:l", "KGM", a), shippersKey("urn:l", "KGM", a), ShipmentKey(h), AssociationKey("urn:d"), AttachedKey("urn:p"),
 		MadeKey("urn:i", 1), UsedKey("urn:i", 1), LinkKey(h), EventKey(a, h), eventIDKey(a, "urn:e", false), eventIDKey(a, "urn:e", true),
 		SeenKey(h), includedKey(3), undoKey(h), undoBlockKey(3), releaseKey(3), ValidatorKey(k), StakeKey(k, a),
 		rotatedKey(k), peerOwnerKey(k), holdersKey(k), operatorKey(a), TombstoneKey(a), pastEpochKey(3), setKey(h), dutyKey(3),

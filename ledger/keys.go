@@ -93,8 +93,20 @@ func BalanceKey(lot string, custodian crypto.Address, unit string, status Status
 	return key("bal", lot, string(custodian[:])+string(rune(status))+unit)
 }
 
-// TransitKey is the state key of a [Transit].
-func TransitKey(lot, unit string) []byte { return key("transit", lot, unit) }
+// TransitKey is the state key of a [Transit]. To is the zero Address for shipments to nobody on the ledger.
+func TransitKey(lot, unit string, from, to crypto.Address) []byte {
+	return key("transit", lot, unit, string(from[:])+string(to[:]))
+}
+
+// receiversKey is where the [parties] are to whom shipments of a lot are under way from somebody.
+func receiversKey(lot, unit string, from crypto.Address) []byte {
+	return key("receivers", lot, unit, string(from[:]))
+}
+
+// shippersKey is where the [parties] are from whom shipments of a lot are under way to somebody.
+func shippersKey(lot, unit string, to crypto.Address) []byte {
+	return key("shippers", lot, unit, string(to[:]))
+}
 
 // ShipmentKey is the state key of a [Shipment].
 func ShipmentKey(event crypto.Hash) []byte { return key("transfer", string(event[:])) }

@@ -212,6 +212,39 @@ func placesOfBalance(stateKey, value []byte) ([]Place, error) {
 // LotBalances is how the keys of all balances of a lot begin; id in canonical form.
 func LotBalances(lot string) []byte { return key("bal", lot, "") }
 
+// LotTransits is how the keys of all lists of shipments of a lot begin that are under way; id in canonical form.
+func LotTransits(lot string) []byte { return key("transit", lot, "") }
+
+// TransitAt is what a list of shipments under way is about.
+type TransitAt struct {
+	Lot, Unit string
+	From, To  crypto.Address // To is zero for nobody on the ledger
+}
+
+// ParseTransitKey reads a state key that TransitKey made.
+func ParseTransitKey(stateKey []byte) (TransitAt, error) {
+	var at TransitAt
+	rest, ok := bytes.CutPrefix(stateKey, []byte("transit/"))
+	lot, rest, hasUnit := bytes.Cut(rest, []byte{0})
+	unit, rest, hasParties := bytes.Cut(rest, []byte{0})
+	if !ok || !hasUnit || !hasParties || len(rest) != len(at.From)+len(at.To) {
+		return at, malformed(ErrState, "state key %q is of no shipments under way", stateKey)
+	}
+	at.Lot, at.Unit = string(lot), string(unit)
+	copy(at.To[:], rest[copy(at.From[:], rest):])
+	return at, nil
+}
+
+// ReadTransitAt returns what a list of shipments under way is about, and the list; nil if there is none.
+func ReadTransitAt(v View, stateKey []byte) (TransitAt, *Transit, error) {
+	at, err := ParseTransitKey(stateKey)
+	if err != nil {
+		return at, nil, err
+	}
+	t, err := read[Transit](v, stateKey)
+	return at, t, err
+}
+
 // ClassBalances is how the keys of all balances of a class and its lots begin. Another class may begin with the same
 // letters: look at what ParseBalanceKey says.
 func ClassBalances(class string) []byte { return key("bal", class) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/epcis"
 )
@@ -28,6 +29,7 @@ type thingModel struct {
 // lorryLoad is one shipment.
 type lorryLoad struct {
 	id       crypto.Hash // of the shipping event
+	height   quorum.Height
 	from, to int
 	owner    int // -1: unchanged
 	void     bool
@@ -328,12 +330,12 @@ func (m *modelRun) ship() step {
 			e.Disposition = "returned"
 			return step{org: org, event: e, legal: p.born[lot] && p.heap(lot)[org]+p.apart(lot)[org] >= kilos, do: func() {
 				p.takeHeld(lot, org, kilos)
-				p.load(e, org, to, owner, lot, kilos)
+				m.load(e, org, to, owner, lot, kilos)
 			}}
 		}
 		return step{org: org, event: e, legal: p.born[lot] && p.heap(lot)[org] >= kilos, do: func() {
 			p.take(lot, org, kilos)
-			p.load(e, org, to, owner, lot, kilos)
+			m.load(e, org, to, owner, lot, kilos)
 		}}
 	}
 	id := m.anyThing()
@@ -346,13 +348,14 @@ func (m *modelRun) ship() step {
 		legal = false
 	}
 	return step{org: org, event: e, legal: legal, do: func() {
-		p.things[id].lorry, p.things[id].quarrel = p.load(e, org, to, owner, "", 1), nil
+		p.things[id].lorry, p.things[id].quarrel = m.load(e, org, to, owner, "", 1), nil
 	}}
 }
 
 // load sends goods on their way: kilos of a heap, or a thing.
-func (p *paperLedger) load(e *epcis.Event, from, to, owner int, lot string, n int64) *lorryLoad {
-	l := &lorryLoad{id: e.Hash(), from: from, to: to, owner: owner, shipped: map[string]int64{lot: n}, accepted: map[string]int64{},
+func (m *modelRun) load(e *epcis.Event, from, to, owner int, lot string, n int64) *lorryLoad {
+	p := m.paper
+	l := &lorryLoad{id: e.Hash(), height: m.net.height + 1, from: from, to: to, owner: owner, shipped: map[string]int64{lot: n}, accepted: map[string]int64{},
 		short: map[string]int64{}, bad: map[string]int64{}, back: map[string]int64{}}
 	p.sent = append(p.sent, l)
 	if lot == "" {
@@ -371,12 +374,17 @@ func (m *modelRun) receive() step {
 		lot, kilos := m.anyLot(), m.kilos()
 		e.Quantities = kilosOf(lot, kilos)
 		mine := func(l *heapLoad) bool { return l.to == org }
+		first := -1 // who is said to have shipped it
+		if m.number("a source", 0, 2) == 0 {
+			first = m.org()
+			e.Sources = []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(first)}}
+		}
 		coming, any := p.coming(lot, mine)
 		if !any {
 			return step{org: org, event: e, legal: p.born[lot] && p.heap(lot)[org] > 0, do: func() {}}
 		}
 		return step{org: org, event: e, legal: coming >= kilos, do: func() {
-			p.unload(lot, org, kilos, mine, func(l *heapLoad, part int64) { l.accepted[lot] += part })
+			p.unload(lot, org, kilos, mine, first, func(l *heapLoad, part int64) { l.accepted[lot] += part })
 		}}
 	}
 	id := m.anyThing()
@@ -420,7 +428,7 @@ func (m *modelRun) void() step {
 		coming, any := p.coming(lot, mine)
 		return step{org: org, event: e, legal: any && coming >= kilos, do: func() {
 			var home []*lorryLoad
-			p.unload(lot, org, kilos, mine, func(l *heapLoad, part int64) {
+			p.unload(lot, org, kilos, mine, -1, func(l *heapLoad, part int64) {
 				l.back[lot] += part
 				home = append(home, l.lorryLoad)
 			})
@@ -455,21 +463,52 @@ func (p *paperLedger) coming(lot string, match func(*heapLoad) bool) (kilos int6
 	return kilos, any
 }
 
-// unload takes kilos off the matching lorries, the first that left first, and sends empty ones home.
-func (p *paperLedger) unload(lot string, org int, kilos int64, match func(*heapLoad) bool, note func(*heapLoad, int64)) {
-	first := true
-	p.lorries = slices.DeleteFunc(p.lorries, func(l *heapLoad) bool {
-		if l.heap != lot || !match(l) || (kilos == 0 && !first) {
-			return false
+// unload takes kilos off the matching lorries and sends empty ones home. Of one shipper to one receiver the first that stands
+// in the yard, of several the one that left first; in one minute, that of the lower address. Those of one shipper may come first of all.
+func (p *paperLedger) unload(lot string, org int, kilos int64, match func(*heapLoad) bool, first int, note func(*heapLoad, int64)) {
+	heads := map[[2]int][]*heapLoad{}
+	for _, l := range p.lorries {
+		if l.heap == lot && match(l) {
+			way := [2]int{l.from, l.to}
+			heads[way] = append(heads[way], l)
 		}
-		first = false
-		part := min(kilos, l.kilos)
-		l.kilos -= part
+	}
+	home := map[*heapLoad]bool{}
+	for any := false; !any || kilos > 0; any = true {
+		var next *heapLoad
+		for _, row := range heads {
+			if len(row) > 0 && (next == nil || row[0].before(next, first)) {
+				next = row[0]
+			}
+		}
+		if next == nil {
+			break
+		}
+		way := [2]int{next.from, next.to}
+		heads[way] = heads[way][1:]
+		part := min(kilos, next.kilos)
+		next.kilos -= part
 		kilos -= part
 		p.put(lot, org, part)
-		note(l, part)
-		return l.kilos == 0
-	})
+		note(next, part)
+		home[next] = next.kilos == 0
+	}
+	p.lorries = slices.DeleteFunc(p.lorries, func(l *heapLoad) bool { return home[l] })
+}
+
+// before orders the heads of two rows of which the shipper or the receiver is the same.
+func (l *heapLoad) before(o *heapLoad, first int) bool {
+	if (l.from == first) != (o.from == first) {
+		return l.from == first
+	}
+	if l.height != o.height {
+		return l.height < o.height
+	}
+	a, b := modelAddresses[l.from], modelAddresses[o.from]
+	if a == b {
+		a, b = modelAddresses[l.to], modelAddresses[o.to]
+	}
+	return compareAddresses(a, b) < 0
 }
 
 func (m *modelRun) transform() step {

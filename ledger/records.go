@@ -324,7 +324,7 @@ func (s ShipmentState) String() string {
 // MarshalText returns the text of String.
 func (s ShipmentState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Transit lists the open shipments of a lot in one unit, oldest first.
+// Transit lists the open shipments of a lot in one unit from one party to another, oldest first.
 type Transit struct {
 	_         struct{} `cbor:",toarray"`
 	Shipments []crypto.Hash

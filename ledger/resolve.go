@@ -243,8 +243,8 @@ func (r *resolveRun) reopen(line *DisputeLine, q PackedAmount) *Finding {
 		return nil
 	}
 	listed := slices.ContainsFunc(r.sh.Quantities, func(o PackedAmount) bool { return o.Lot == q.Lot && o.Unit == q.Unit })
-	if !listed && !r.listTransit(q.Lot, q.Unit, r.sh.Event) {
-		return refuse(CodeTooManyOpen, r.at, q.Lot, decimal(maxOpenShipments))
+	if !listed && !r.listTransit(q.Lot, q.Unit, r.sh) {
+		return refuse(CodeTooManyOpen, r.at, r.orgName(r.rec.From), q.Lot, decimal(maxOpenShipments), decimal(maxReceivers))
 	}
 	quantities, ok := addPacked(r.sh.Quantities, q)
 	if !ok || len(quantities) > maxTally {

@@ -1,7 +1,5 @@
 package ledger
 
-import "waybill/crypto"
-
 // Tally is an amount of goods: things counted, and quantities by lot and unit.
 type Tally struct {
 	_          struct{} `cbor:",toarray"`
@@ -60,28 +58,4 @@ func (s *Shipment) settle() {
 	case s.State != ShipmentVoid:
 		s.State = ShipmentClosed
 	}
-}
-
-// listTransit adds a shipment to those of a lot that are under way; false if there are too many.
-func (b *blockRun) listTransit(lot, unit string, shipment crypto.Hash) bool {
-	key := TransitKey(lot, unit)
-	tr, _ := get[Transit](b.o, key)
-	if len(tr.Shipments) >= maxOpenShipments {
-		return false
-	}
-	tr.Shipments = append(tr.Shipments[:len(tr.Shipments):len(tr.Shipments)], shipment)
-	put(b.o, key, tr)
-	return true
-}
-
-// unlistTransit removes a shipment from those of a lot that are under way.
-func (b *blockRun) unlistTransit(lot, unit string, shipment crypto.Hash) {
-	tr, _ := get[Transit](b.o, TransitKey(lot, unit))
-	var open []crypto.Hash
-	for _, event := range tr.Shipments {
-		if event != shipment {
-			open = append(open, event)
-		}
-	}
-	b.putTransit(lot, unit, open)
 }

@@ -216,6 +216,8 @@ func standingState(t *rapid.T, v mapView) map[string]string {
 			s := decodeRaw[Shipment](t, raw)
 			s.Tx = crypto.Hash{} // transactions are salted
 			text = fmt.Sprintf("%+v", s)
+		case "receivers", "shippers":
+			text = fmt.Sprintf("%+v", decodeRaw[parties](t, raw))
 		case "transit":
 			text = fmt.Sprintf("%+v", decodeRaw[Transit](t, raw))
 		case "link":

@@ -95,7 +95,7 @@ func (u *undoing) stands(n *undoNote) *obstacle {
 		}
 	case noteTransit:
 		list, _ := get[Transit](o, []byte(n.key))
-		if len(u.transit(&list, n)) > maxOpenShipments {
+		if open := u.transit(&list, n); !u.e.mayList([]byte(n.key), len(open)) {
 			return &obstacle{}
 		}
 	case noteExact:
@@ -339,13 +339,8 @@ func (u *undoing) transit(list *Transit, n *undoNote) []crypto.Hash {
 }
 
 func (u *undoing) undoTransit(n *undoNote) {
-	key := []byte(n.key)
-	list, _ := get[Transit](u.e.o, key)
-	if open := u.transit(&list, n); len(open) > 0 {
-		put(u.e.o, key, Transit{Shipments: open})
-	} else {
-		u.e.o.del(key)
-	}
+	list, _ := get[Transit](u.e.o, []byte(n.key))
+	u.e.putTransit([]byte(n.key), u.transit(&list, n))
 }
 
 // undoEdge removes an edge if it is the last of its list, and blanks it if it is not: places in the list never change,

@@ -59,6 +59,8 @@ func (w *undoWriter) noteKey(k string) {
 		w.exact(space, k)
 	case "follow", "following", "turn", "notices":
 		// Where notices are on their way to stays as it is: to go there once too often does no harm.
+	case "receivers", "shippers":
+		// They follow from which lists of shipments there are.
 	default:
 		w.unknown = true
 	}

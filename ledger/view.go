@@ -96,9 +96,10 @@ func ReadBalance(v View, lot string, custodian crypto.Address, unit string, stat
 	return read[Balance](v, BalanceKey(canonical(lot), custodian, canonicalUnit(unit), status))
 }
 
-// ReadTransit returns the open shipments of a lot in a unit; nil if there are none.
-func ReadTransit(v View, lot, unit string) (*Transit, error) {
-	return read[Transit](v, TransitKey(canonical(lot), canonicalUnit(unit)))
+// ReadTransit returns the open shipments of a lot in a unit from one party to another; nil if there are none. To is the
+// zero Address for shipments to nobody on the ledger.
+func ReadTransit(v View, lot, unit string, from, to crypto.Address) (*Transit, error) {
+	return read[Transit](v, TransitKey(canonical(lot), canonicalUnit(unit), from, to))
 }
 
 // ReadShipment returns the shipment that an event began; nil if there is none.
