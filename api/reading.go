@@ -194,6 +194,7 @@ func (r *itemReader) partyParam(req *request, name string) (crypto.Address, erro
 	return r.party(text, name)
 }
 
+// party finds an account by address or name as of the height that is asked about. Errors: ErrNotFound.
 func (r *itemReader) party(text, name string) (crypto.Address, error) {
 	if a, err := crypto.ParseAddress(text); err == nil {
 		return a, nil
@@ -203,7 +204,7 @@ func (r *itemReader) party(text, name string) (crypto.Address, error) {
 		return crypto.Address{}, err
 	}
 	if org == nil {
-		return crypto.Address{}, problem(ErrBadRequest, "%s is neither an address nor the name of an organisation", name).
+		return crypto.Address{}, problem(ErrNotFound, "%s is %s, which is neither an address nor the name of an organisation at height %d", name, show(text), r.state.Height()).
 			want("wb1…, or a registered name", text)
 	}
 	return org.Address, nil

@@ -135,7 +135,7 @@ func TestNotices(t *testing.T) {
 	refused(t, h.get("/v1/notices/"+id(77).String()), ErrNotFound)
 	refused(t, h.get("/v1/notices/77"), ErrBadRequest)
 	refused(t, h.get("/v1/notices?state=shut"), ErrBadRequest)
-	refused(t, h.get("/v1/notices?issuer=nobody"), ErrBadRequest)
+	refused(t, h.get("/v1/notices?issuer=nobody"), ErrNotFound)
 	refused(t, h.get("/v1/notices?subject=(01)1"), ErrIdentifier)
 	refused(t, h.get("/v1/notices?after=%21"), ErrBadRequest)
 }
@@ -287,7 +287,7 @@ func TestDisputesAndShipments(t *testing.T) {
 		t.Errorf("%+v", was)
 	}
 	refused(t, h.get("/v1/shipments"), ErrBadRequest)
-	refused(t, h.get("/v1/shipments?to=nobody"), ErrBadRequest)
+	refused(t, h.get("/v1/shipments?to=nobody"), ErrNotFound)
 	refused(t, h.get("/v1/shipments/"+id(9).String()), ErrNotFound)
 }
 

@@ -42,6 +42,9 @@ func (sh *shell) anchorAdd(c *cli.Context) error {
 		return err
 	}
 	p := &ledger.Anchor{Media: c.String("media"), Note: c.String("note")}
+	if err := checkIDs(c.String("about")); err != nil {
+		return err
+	}
 	if about := c.String("about"); about != "" {
 		p.About = canonical(about)
 	}
@@ -82,6 +85,9 @@ func (sh *shell) anchorList(c *cli.Context) error {
 	}
 	client, err := stateClient(c)
 	if err != nil {
+		return err
+	}
+	if err := checkIDs(c.String("about")); err != nil {
 		return err
 	}
 	out := &api.AnchorList{Anchors: []api.AnchorInfo{}}

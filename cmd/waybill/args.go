@@ -29,7 +29,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		return nil, err
 	}
 	out := slices.Concat(a.path, a.flagWords())
-	if len(a.arguments) > 0 {
+	if len(a.arguments) > 0 && !a.asksHelp() { // the arguments of who asks for help would be taken for topics
 		out = append(append(out, "--"), a.arguments...)
 	}
 	return out, nil
@@ -43,6 +43,11 @@ type arranger struct {
 	flags     []givenFlag
 	arguments []string
 	err       error
+}
+
+// asksHelp reports whether --help was given.
+func (a *arranger) asksHelp() bool {
+	return slices.ContainsFunc(a.flags, func(f givenFlag) bool { return f.name == "help" || f.name == "h" })
 }
 
 type givenFlag struct {

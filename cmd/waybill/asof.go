@@ -4,15 +4,12 @@ import (
 	"crypto/sha256"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"waybill/api"
 	"waybill/consensus/quorum"
 	"waybill/crypto"
-	"waybill/epcis"
-	"waybill/epcis/gs1"
 )
 
 // stateFlags are those of commands that read the state of the ledger.
@@ -109,52 +106,4 @@ func (sh *shell) hashFile(path string) (h crypto.Hash, err error) {
 	}
 	copy(h[:], sum.Sum(nil))
 	return h, nil
-}
-
-// goodsArgument is an item, or "LOT=12.5KGM": a quantity of a lot or class.
-type goodsArgument struct {
-	id     string
-	amount *epcis.Decimal // nil: the item, or all of the lot
-	unit   string
-}
-
-// parseGoods reads one. A lot number may hold a = of its own; what follows the last one is a quantity if it looks like one.
-func parseGoods(text string) (goodsArgument, error) {
-	id, amount, ok := cutLast(text, "=")
-	if _, err := gs1.Parse(id); !ok || err != nil {
-		_, err := gs1.Parse(text)
-		return goodsArgument{id: text}, err
-	}
-	number := amount
-	if i := strings.IndexFunc(amount, func(r rune) bool { return (r < '0' || r > '9') && r != '.' }); i >= 0 {
-		number = amount[:i] // codes may hold digits: "2.5H87"
-	}
-	d, err := epcis.ParseDecimal(number)
-	if err != nil || d.Sign() <= 0 {
-		return goodsArgument{}, usage("%q is no quantity; write it like LOT=12.5KGM or, for pieces, LOT=40", show(text))
-	}
-	return goodsArgument{id: id, amount: &d, unit: amount[len(number):]}, nil
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-func (g goodsArgument) quantity() epcis.Quantity {
-	return epcis.Quantity{Class: g.id, Quantity: g.amount, UOM: g.unit}
-}
-
-// isLot reports whether it names a lot or class, of which there are quantities, and not one thing.
-func (g goodsArgument) isLot() bool {
-	if g.amount != nil {
-		return true
-	}
-	id, err := gs1.Parse(g.id)
-	if err != nil {
-		return false
-	}
-	return id.Lot() != "" && id.Serial() == "" || id.Canonical() == id.Class().Canonical()
 }

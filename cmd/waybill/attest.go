@@ -80,6 +80,9 @@ func (sh *shell) attestGive(c *cli.Context) error {
 	if p.Claim == "" || c.String("until") == "" {
 		return usage("say what for with --claim WORD, and until when with --until TIME")
 	}
+	if err := checkIDs(c.String("scope")); err != nil {
+		return err
+	}
 	if scope := c.String("scope"); scope != "" {
 		p.Scope = canonical(scope)
 	}

@@ -29,6 +29,9 @@ func (sh *shell) balance(c *cli.Context) error {
 	case filter.Lot == "" && filter.Class == "":
 		return usage("say whose balance, or of what: waybill balance PARTY, --lot LOT or --class PRODUCT")
 	}
+	if err := checkIDs(filter.Lot, filter.Class); err != nil {
+		return err
+	}
 	client, err := stateClient(c)
 	if err != nil {
 		return err

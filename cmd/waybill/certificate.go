@@ -64,7 +64,7 @@ type certificateView struct {
 }
 
 func (sh *shell) certificate(c *cli.Context) error {
-	args, err := arguments(c, "the identifier of an item or lot")
+	args, err := itemArgument(c)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ func (sh *shell) describe(c *cli.Context) error {
 	if len(args) < 3 {
 		return usage("waybill describe needs product, location or party, then an identifier, then NAME=VALUE at least once")
 	}
+	if err := checkIDs(args[1]); err != nil {
+		return err
+	}
 	p := &ledger.PutMasterData{Type: args[0], ID: canonical(args[1])}
 	for _, text := range args[2:] {
 		name, value, found := strings.Cut(text, "=")

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"waybill/api"
+	"waybill/crypto"
 	"waybill/ledger"
 )
 
@@ -102,7 +104,45 @@ func (sh *shell) disputeOpen(c *cli.Context) error {
 	if p.Document, err = sh.documentHash(c); err != nil {
 		return err
 	}
-	return sh.act(c, p, "The dispute is open; its id is that of the transaction.")
+	if p.Lines, err = completed(c, p.Shipment, p.Lines); err != nil {
+		return err
+	}
+	return sh.act(c, p, "The dispute is open; its id is that of the transaction."+nextMark+"waybill dispute show "+idMark)
+}
+
+// completed gives lines about a lot without a quantity that of all of it that is under way, since the ledger takes such a line
+// for amounts that nobody measured. What is packed in what was shipped is left as it is.
+func completed(c *cli.Context, shipment crypto.Hash, lines []ledger.DisputeLine) ([]ledger.DisputeLine, error) {
+	if !slices.ContainsFunc(lines, ofWholeLot) {
+		return lines, nil
+	}
+	client, err := newClient(c)
+	if err != nil {
+		return nil, err
+	}
+	s, err := client.Shipment(c.Context, shipment, false)
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.DisputeLine
+	for _, l := range lines {
+		open := underWayOf(s, l.ID)
+		if !ofWholeLot(l) || len(open) == 0 {
+			out = append(out, l)
+			continue
+		}
+		all, err := wholeLot(l, open)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, all...)
+	}
+	return out, nil
+}
+
+// ofWholeLot reports whether a line is about a lot and does not say how much of it.
+func ofWholeLot(l ledger.DisputeLine) bool {
+	return l.Kind != ledger.Overage && l.Kind != ledger.DataMissing && l.Amount.IsZero() && goodsArgument{id: l.ID}.isLot()
 }
 
 func (sh *shell) disputeResolve(c *cli.Context) error {
@@ -124,7 +164,7 @@ func (sh *shell) disputeResolve(c *cli.Context) error {
 		}
 		p.Lines = append(p.Lines, r)
 	}
-	return sh.act(c, p, "The outcome is on record.")
+	return sh.act(c, p, "The outcome is on record."+nextMark+"waybill dispute show "+id.String())
 }
 
 func (sh *shell) disputeList(c *cli.Context) error {
@@ -156,6 +196,9 @@ func (sh *shell) disputeList(c *cli.Context) error {
 		p.rows([]string{"SINCE", "STATE", "SHIPPER", "RECEIVER", "LINES", "NOTE", "ID"}, rows)
 	})
 	sh.moreToCome(out.Next)
+	if err == nil && len(out.Disputes) > 0 {
+		sh.next(c, "waybill dispute show %s", out.Disputes[0].ID)
+	}
 	return err
 }
 
@@ -235,7 +278,7 @@ func (sh *shell) shipments(c *cli.Context) error {
 	})
 	sh.moreToCome(out.Next)
 	if err == nil && len(out.Shipments) > 0 {
-		sh.next(c, "waybill receive ID")
+		sh.next(c, "waybill receive %s", out.Shipments[0].Event)
 	}
 	return err
 }

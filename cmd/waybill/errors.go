@@ -68,7 +68,8 @@ func statusOf(err error) int {
 		err    error
 		status int
 	}{
-		{api.ErrNotFound, exitNotFound}, {wallet.ErrNotFound, exitNotFound},
+		{api.ErrNotFound, exitNotFound}, {api.ErrPruned, exitNotFound}, {wallet.ErrNotFound, exitNotFound},
+		{api.ErrBadRequest, exitUsage}, {api.ErrIdentifier, exitUsage}, {api.ErrQuery, exitUsage}, // what was typed, passed on to a node
 		{api.ErrRefused, exitRefused},
 		{api.ErrNotReady, exitNotInSync}, {api.ErrNotProven, exitNotInSync},
 		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
@@ -88,6 +89,10 @@ func statusOf(err error) int {
 	if errors.As(err, &rule) {
 		return exitRefused
 	}
+	var id *gs1.ParseError
+	if errors.As(err, &id) {
+		return exitUsage
+	}
 	return exitOther
 }
 
@@ -102,7 +107,7 @@ func sentence(err error) string {
 	case errors.As(err, &faults):
 		return faultsText(err, faults)
 	case errors.As(err, &id):
-		return lines(err.Error())
+		return identifierText(err, id)
 	}
 	text := lines(err.Error())
 	if hint := hintOf(err); hint != "" {
@@ -139,6 +144,27 @@ func problemText(err error, p *api.Problem) string {
 		text += "\n  The node is not in sync yet. See: waybill node status"
 	}
 	return text
+}
+
+// maxShownID bounds how much of a wrong identifier is repeated, in bytes.
+const maxShownID = 120
+
+// identifierText says what is wrong with an identifier that was typed. Ids of records look different; who mixes the two up is
+// told so.
+func identifierText(err error, id *gs1.ParseError) string {
+	shown := id.Input
+	if len(shown) > maxShownID {
+		shown = strings.ToValidUTF8(shown[:maxShownID], "") + "…"
+	}
+	before, _, _ := strings.Cut(err.Error(), id.Error()) // what was being done
+	text := fmt.Sprintf("%s%q is no identifier: %s: %s", before, show(shown), id.Kind, id.Detail)
+	if id.Offset > 0 {
+		text = fmt.Sprintf("%s%q is no identifier, at byte %d: %s: %s", before, show(shown), id.Offset, id.Kind, id.Detail)
+	}
+	if id.Offset <= 0 && !strings.ContainsAny(id.Input, ":/(") {
+		text += "\n  The id of a notice, shipment, dispute, proposal or transaction is something else: it has 64 hexadecimal digits."
+	}
+	return lines(text)
 }
 
 // maxFaults bounds how many faults of one document are told.

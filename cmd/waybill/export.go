@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -99,6 +101,9 @@ func (sh *shell) exportVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(args[0]); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return fail(exitNotFound, "there is no folder %s", show(args[0]))
+	}
 	m, err := export.Verify(c.Context, args[0], genesis, sh.blocks(c))
 	var refused *export.Error
 	if errors.As(err, &refused) {
@@ -107,7 +112,11 @@ func (sh *shell) exportVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return sh.printExport(c, m, args[0])
+	if err := sh.printExport(c, m, args[0]); err != nil {
+		return err
+	}
+	sh.say("This is a true copy of the ledger up to block %d: what is in it was signed by the validators that follow from the genesis.", m.Height)
+	return nil
 }
 
 func (sh *shell) printExport(c *cli.Context, m *export.Manifest, dir string) error {

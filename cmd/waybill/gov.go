@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,7 +66,7 @@ func (sh *shell) govPropose(c *cli.Context) error {
 	if err := sh.action(c, &p.Action, args[0], args[1:]); err != nil {
 		return err
 	}
-	return sh.act(c, p, "The proposal is open; its id is that of the transaction. Next: waybill gov vote ID yes")
+	return sh.act(c, p, "The proposal is open; its id is that of the transaction."+nextMark+"waybill gov vote "+idMark+" yes")
 }
 
 // action reads what a proposal wants.
@@ -76,6 +78,9 @@ func (sh *shell) action(c *cli.Context, a *ledger.Action, kind string, args []st
 			name, value, ok := strings.Cut(text, "=")
 			if !ok || name == "" {
 				return usage("%q is no NAME=VALUE like feePerKiB=20; the names are those of waybill gov params --output json", show(text))
+			}
+			if err := checkParam(name, value); err != nil {
+				return err
 			}
 			a.Params = append(a.Params, ledger.ParamChange{Name: name, Value: value})
 		}
@@ -113,6 +118,28 @@ func (sh *shell) action(c *cli.Context, a *ledger.Action, kind string, args []st
 		return nil
 	}
 	return usage("%q is nothing to propose%s; propose params, office, admission or upgrade", show(kind), didYouMean(kind, []string{"params", "office", "admission", "upgrade"}))
+}
+
+// checkParam refuses a parameter that there is not, and a value that it never has; whether it is within bounds depends on the
+// others, and is the ledger's to say.
+func checkParam(name, value string) error {
+	if names := ledger.ParamNames(); !slices.Contains(names, name) {
+		return usage("there is no parameter %s%s. The names are those of waybill gov params", show(name), didYouMean(name, names))
+	}
+	err := new(ledger.Params).Set(name, value)
+	var number *strconv.NumError
+	var form *ledger.FormError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &number):
+		return usage("%s is a whole number, not %q", name, show(value))
+	}
+	reason := err
+	for errors.As(err, &form) {
+		reason, err = errors.New(form.Detail), form.Err
+	}
+	return usage("%s cannot be %q: %v", name, show(value), reason)
 }
 
 func (sh *shell) govVote(c *cli.Context) error {
@@ -262,6 +289,7 @@ func paramLines(p ledger.Params) [][2]string {
 		return nil
 	}
 	d := json.NewDecoder(strings.NewReader(string(raw)))
+	d.UseNumber()
 	var out [][2]string
 	var path []string
 	for name := ""; ; {

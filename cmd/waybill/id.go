@@ -45,7 +45,7 @@ func (sh *shell) id(c *cli.Context) error {
 	for _, text := range c.Args().Slice() {
 		id, err := gs1.Parse(text)
 		if err != nil {
-			return err
+			return &failure{exitOther, err} // it was asked whether it is one
 		}
 		views = append(views, viewID(text, id, c.Int("prefix-length")))
 	}
@@ -85,11 +85,24 @@ func viewID(asked string, id gs1.ID, prefixLength int) idView {
 	return v
 }
 
-// parseID reads an identifier that a command was given.
-func parseID(text string) (gs1.ID, error) {
-	id, err := gs1.Parse(text)
+// parseID reads an identifier that a command was given. Errors: *gs1.ParseError.
+func parseID(text string) (gs1.ID, error) { return gs1.Parse(text) }
+
+// itemArgument is the one argument of commands about an item or lot.
+func itemArgument(c *cli.Context) ([]string, error) {
+	args, err := arguments(c, "the identifier of an item or lot")
 	if err != nil {
-		return gs1.ID{}, err
+		return nil, err
 	}
-	return id, nil
+	return args, checkIDs(args[0])
+}
+
+// checkIDs refuses what is no identifier, before anybody is asked about it.
+func checkIDs(texts ...string) error {
+	for _, text := range texts {
+		if _, err := gs1.Parse(text); text != "" && err != nil {
+			return err
+		}
+	}
+	return nil
 }

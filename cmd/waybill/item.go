@@ -25,7 +25,7 @@ func (sh *shell) itemCommand() *cli.Command {
 }
 
 func (sh *shell) item(c *cli.Context) error {
-	args, err := arguments(c, "the identifier of an item or lot")
+	args, err := itemArgument(c)
 	if err != nil {
 		return err
 	}

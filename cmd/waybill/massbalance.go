@@ -41,6 +41,9 @@ func (sh *shell) massBalance(c *cli.Context) error {
 	if (sheet.Lot == "") == (sheet.Class == "") {
 		return usage("say of what: waybill massbalance LOT, or --class PRODUCT")
 	}
+	if err := checkIDs(sheet.Lot, sheet.Class, sheet.Site); err != nil {
+		return err
+	}
 	client, err := stateClient(c)
 	if err != nil {
 		return err

@@ -154,6 +154,9 @@ func (sh *shell) nodeStart(c *cli.Context) error {
 		return err
 	}
 	defer release()
+	if knowsNobody(&cfg, genesis, &keys) {
+		log.Warn("no address of another node is known: this node stays alone unless others connect to it; set [peers] bootstrap in config.toml", "file", filepath.Join(dir, configFile))
+	}
 	ctx := c.Context
 	if c.Bool("lifeline") {
 		var cancel context.CancelFunc
@@ -179,6 +182,21 @@ func (sh *shell) nodeStart(c *cli.Context) error {
 		return err
 	}
 	return runNode(ctx, n)
+}
+
+// knowsNobody reports whether a node has nobody to ask for blocks and is not the one that makes them all.
+func knowsNobody(cfg *config, g *ledger.Genesis, k *node.Keys) bool {
+	if len(cfg.Bootstrap) > 0 || cfg.MDNS {
+		return false
+	}
+	if len(g.Validators) != 1 {
+		return true
+	}
+	own := cfg.signerKey
+	if k.Validator != nil {
+		own = k.Validator.Public().String()
+	}
+	return own != g.Validators[0].Key.String()
 }
 
 // askSigner lets another process sign, if the configuration names one. It need not be there yet.

@@ -52,6 +52,9 @@ func (sh *shell) orgRegister(c *cli.Context) error {
 		return err
 	}
 	p := &ledger.RegisterOrganisation{Name: args[0], Roles: c.StringSlice("role"), Parties: c.StringSlice("party")}
+	if err := checkIDs(p.Parties...); err != nil {
+		return err
+	}
 	for _, text := range c.StringSlice("key") {
 		key, err := publicKey(text)
 		if err != nil {
@@ -59,7 +62,7 @@ func (sh *shell) orgRegister(c *cli.Context) error {
 		}
 		p.Keys = append(p.Keys, key)
 	}
-	return sh.act(c, p, fmt.Sprintf("%s is registered. Next: waybill prefix claim PREFIX", args[0]))
+	return sh.act(c, p, fmt.Sprintf("%s is registered.%swaybill prefix claim PREFIX", args[0], nextMark))
 }
 
 func (sh *shell) orgAdmit(c *cli.Context) error {

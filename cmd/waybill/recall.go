@@ -89,7 +89,7 @@ func (sh *shell) recallIssue(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		if g.amount != nil {
+		if g.amount != nil || g.all {
 			return usage("a notice is about all of a lot; leave the quantity out of %q", show(text))
 		}
 		p.Subjects = append(p.Subjects, canonical(g.id))
@@ -110,7 +110,7 @@ func (sh *shell) recallIssue(c *cli.Context) error {
 		}
 		p.Accepts = append(p.Accepts, a)
 	}
-	return sh.act(c, p, fmt.Sprintf("The %s is on record; its id is that of the transaction. Next: waybill recall scope ID", kind))
+	return sh.act(c, p, fmt.Sprintf("The %s is on record; its id is that of the transaction.%swaybill recall scope %s", kind, nextMark, idMark))
 }
 
 func (sh *shell) recallAck(c *cli.Context) error {
@@ -126,7 +126,7 @@ func (sh *shell) recallAck(c *cli.Context) error {
 	if err := p.Status.UnmarshalText([]byte(args[1])); err != nil {
 		return usage("the status is received, stopped, returned, destroyed or nothing, not %q", show(args[1]))
 	}
-	return sh.act(c, p, "Your answer is on record: "+args[1]+".")
+	return sh.act(c, p, "Your answer is on record: "+args[1]+"."+nextMark+"waybill recall show "+args[0])
 }
 
 func (sh *shell) recallRelease(c *cli.Context) error {
@@ -143,6 +143,9 @@ func (sh *shell) recallRelease(c *cli.Context) error {
 
 func (sh *shell) recallList(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
+		return err
+	}
+	if err := checkIDs(c.String("subject")); err != nil {
 		return err
 	}
 	client, err := stateClient(c)
@@ -170,6 +173,9 @@ func (sh *shell) recallList(c *cli.Context) error {
 		p.rows([]string{"SINCE", "TYPE", "STATE", "ISSUER", "SUBJECTS", "REASON", "ID"}, rows)
 	})
 	sh.moreToCome(out.Next)
+	if err == nil && len(out.Notices) > 0 {
+		sh.next(c, "waybill recall scope %s", out.Notices[0].ID)
+	}
 	return err
 }
 
@@ -231,12 +237,18 @@ func (sh *shell) recallScope(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	id, hashErr := hashArgument(args[0], "a notice")
+	if hashErr != nil {
+		if err := checkIDs(args[0]); err != nil {
+			return err
+		}
+	}
 	client, err := stateClient(c)
 	if err != nil {
 		return err
 	}
 	var scope *api.ScopeInfo
-	if id, hashErr := hashArgument(args[0], "a notice"); hashErr == nil {
+	if hashErr == nil {
 		scope, err = client.RecallScope(c.Context, id, c.Int("nodes"))
 	} else {
 		scope, err = client.Scope(c.Context, args[0], c.Int("nodes"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -104,6 +105,9 @@ func (sh *shell) receive(c *cli.Context) error {
 			return undisputed(done, err)
 		}
 		next = "waybill dispute show " + done.Dispute.ID.String()
+	}
+	if last := cmp.Or(done.Dispute, done.capture); last != nil && last.Height == 0 {
+		return sh.told(c, done, notKnown, "waybill tx "+last.ID.String())
 	}
 	return sh.told(c, done, receivedSentence(done), next)
 }

@@ -54,12 +54,7 @@ func disputedOf(s *api.ShipmentDetail, lines []ledger.DisputeLine) ([]ledger.Dis
 			out = append(out, l)
 			continue
 		}
-		var open []api.PackedAmount
-		for _, q := range s.Quantities {
-			if q.Lot == l.ID {
-				open = append(open, q)
-			}
-		}
+		open := underWayOf(s, l.ID)
 		switch {
 		case len(open) == 0:
 			return nil, usage("%s is not under way in shipment %s, or packed in what is; nothing was sent. What is packed is disputed before the rest is received: "+
@@ -75,6 +70,17 @@ func disputedOf(s *api.ShipmentDetail, lines []ledger.DisputeLine) ([]ledger.Dis
 		}
 	}
 	return out, nil
+}
+
+// underWayOf lists the amounts of a lot that are open in a shipment.
+func underWayOf(s *api.ShipmentDetail, lot string) []api.PackedAmount {
+	var open []api.PackedAmount
+	for _, q := range s.Quantities {
+		if q.Lot == lot {
+			open = append(open, q)
+		}
+	}
+	return open
 }
 
 // wholeLot is a line for every amount of a lot that is under way.

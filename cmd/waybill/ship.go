@@ -18,14 +18,16 @@ import (
 
 func (sh *shell) shipCommand() *cli.Command {
 	return &cli.Command{
-		Name: "ship", ArgsUsage: "ITEM or LOT=QUANTITY…", Usage: "hand goods over to a receiver, who then receives or disputes them",
+		Name: "ship", ArgsUsage: "ITEM, LOT=QUANTITY or LOT=all…", Usage: "hand goods over to a receiver, who then receives or disputes them",
 		Description: "  waybill ship urn:epc:id:sscc:9521004.0000000001 --to \"Midwest Distribution\" --wallet packer\n" +
 			"  waybill ship urn:epc:class:lgtin:9521001.010001.A1=500KGM --to cooler --bill po=PO-77 --wallet farm\n" +
+			"  waybill ship LOT=all --to cooler                          all that you have of it, in whatever units\n" +
 			"  waybill ship ITEM --to \"Corner Market\" --sold            with the ownership\n\n" +
 			"  It records one ObjectEvent with the business step shipping. The shipment is named by that event.",
 		Flags: signFlags(append(eventFlags(),
 			&cli.StringFlag{Name: "to", Usage: "`PARTY`: name or address of an organisation, or a party identifier"},
 			&cli.BoolFlag{Name: "sold", Usage: "the receiver is to own the goods too"},
+			&cli.BoolFlag{Name: "unmeasured", Usage: "ship lots without a quantity: all that is loose, and how much that is nobody measured"},
 		)...),
 		Action: sh.ship,
 	}
@@ -51,16 +53,29 @@ func (sh *shell) ship(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range c.Args().Slice() {
-		g, err := parseGoods(text)
-		if err != nil {
-			return err
-		}
-		addGoods(e, g)
+	goods, err := shippedGoods(c)
+	if err != nil {
+		return err
+	}
+	if err := checkWait(c); err != nil {
+		return err
+	}
+	me, err := acting(c)
+	if err != nil {
+		return err
 	}
 	client, err := newClient(c)
 	if err != nil {
 		return err
+	}
+	for _, g := range goods {
+		some, err := stocked(c, client, me, g)
+		if err != nil {
+			return err
+		}
+		for _, g := range some {
+			addGoods(e, g)
+		}
 	}
 	to, err := partyIdentifier(c, client, c.String("to"))
 	if err != nil {
@@ -80,6 +95,9 @@ func (sh *shell) ship(c *cli.Context) error {
 	done, err := sh.recordEvent(c, client, w, e)
 	if err != nil || done == nil {
 		return err
+	}
+	if done.Height == 0 {
+		return sh.told(c, done, notKnown, "waybill tx "+done.Transaction.String())
 	}
 	return sh.told(c, done, "Shipped to "+c.String("to")+".", "waybill receive "+done.Event.String()+", in the name of the receiver")
 }
@@ -199,6 +217,9 @@ func (sh *shell) recordEvent(c *cli.Context, client *api.Client, w *wallet.Walle
 	}
 	return done, refusal(info)
 }
+
+// notKnown is said of what was sent and not waited for.
+const notKnown = "Sent. Whether it becomes final is not known yet."
 
 // told prints what was recorded.
 func (sh *shell) told(c *cli.Context, done *handedOver, sentence, next string) error {

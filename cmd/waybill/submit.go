@@ -21,6 +21,13 @@ const (
 	waitFinal    = "final"
 )
 
+// In what act is to say once it is done, nextMark stands before what to do next, and idMark where the id of the transaction
+// goes.
+const (
+	nextMark = "\nNext: "
+	idMark   = "{id}"
+)
+
 // act signs one payload with the wallet, and with keys that must sign too, and sends it, or, with --draft, writes it to a
 // file. done says in one sentence what was achieved, for a person.
 func (sh *shell) act(c *cli.Context, payload ledger.Payload, done string, too ...crypto.PrivateKey) error {
@@ -63,8 +70,13 @@ func (sh *shell) act(c *cli.Context, payload ledger.Payload, done string, too ..
 		return err
 	}
 	if info.Status == api.TxFinal {
-		sh.say("%s", show(done))
+		sentence, next, _ := strings.Cut(strings.ReplaceAll(done, idMark, info.ID.String()), nextMark)
+		sh.say("%s", show(strings.TrimSpace(sentence)))
+		if next != "" {
+			sh.next(c, "%s", show(next))
+		}
 	} else {
+		sh.say("%s", notKnown)
 		sh.next(c, "waybill tx %s", info.ID)
 	}
 	return nil

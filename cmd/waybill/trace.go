@@ -33,7 +33,7 @@ func (sh *shell) traceCommand() *cli.Command {
 
 func (sh *shell) trace(direction trace.Direction) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		args, err := arguments(c, "the identifier of an item or lot")
+		args, err := itemArgument(c)
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"waybill/api"
-	"waybill/crypto"
 )
 
 func (sh *shell) txCommand() *cli.Command {
@@ -16,13 +15,16 @@ func (sh *shell) txCommand() *cli.Command {
 }
 
 func (sh *shell) tx(c *cli.Context) error {
+	if c.NArg() == 2 {
+		return usage("waybill tx takes an id and nothing else: waybill tx %s. Its other commands are sign, combine and send", show(c.Args().Get(1)))
+	}
 	args, err := arguments(c, "the id of a transaction")
 	if err != nil {
 		return err
 	}
-	id, err := crypto.ParseHash(args[0])
+	id, err := hashArgument(args[0], "a transaction")
 	if err != nil {
-		return usage("%q is no transaction id (64 hexadecimal digits): %v", show(args[0]), err)
+		return err
 	}
 	client, err := newClient(c)
 	if err != nil {

@@ -35,6 +35,9 @@ func (sh *shell) yieldDeclare(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkIDs(args[0]); err != nil {
+		return err
+	}
 	percent, err := epcis.ParseDecimal(args[1])
 	ppm := epcis.Decimal{Coefficient: percent.Coefficient, Exponent: percent.Exponent + 4}
 	if err != nil || percent.Sign() < 0 || !ppm.IsWhole() {

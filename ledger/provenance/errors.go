@@ -1,6 +1,8 @@
 package provenance
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 )
@@ -70,4 +72,34 @@ func missing(kind Kind, err error, format string, args ...any) error {
 		return err
 	}
 	return refuse(kind, err, format, args...)
+}
+
+// maxKeyText bounds how much of a key an error repeats, in bytes.
+const maxKeyText = 96
+
+// keyText is the key of a record for a person: text as it is, and what is not text, such as hashes, in hexadecimal digits.
+// A forged certificate has what keys it likes, so it is short, and nothing in it means anything to a terminal.
+func keyText(key []byte) string {
+	cut := ""
+	if len(key) > maxKeyText {
+		key, cut = key[:maxKeyText], "…"
+	}
+	kind, rest, _ := bytes.Cut(key, []byte("/"))
+	if text(key) {
+		return string(key) + cut
+	}
+	if !text(kind) {
+		return hex.EncodeToString(key) + cut
+	}
+	return string(kind) + "/" + hex.EncodeToString(rest) + cut
+}
+
+// text reports whether all bytes are visible ASCII characters.
+func text(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }

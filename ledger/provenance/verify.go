@@ -246,7 +246,7 @@ func (v *verifier) checkStates() error {
 	for i := range v.cert.states {
 		e := &v.cert.states[i]
 		if _, twice := v.state.records[string(e.Key)]; twice {
-			return refuse(ErrDuplicate, nil, "the record of key %q", e.Key)
+			return refuse(ErrDuplicate, nil, "the record of key %s", keyText(e.Key))
 		}
 		if !e.Present && len(e.Value) > 0 {
 			return refuse(ErrFormat, nil, "a record that is absent has a value")
@@ -258,10 +258,10 @@ func (v *verifier) checkStates() error {
 		}
 		var proof crypto.TreeProof
 		if err := proof.UnmarshalBinary(e.Proof); err != nil {
-			return refuse(ErrFormat, err, "the proof of key %q", e.Key)
+			return refuse(ErrFormat, err, "the proof of key %s", keyText(e.Key))
 		}
 		if err := light.VerifyState(committing, e.Key, e.Value, proof); err != nil {
-			return refuse(ErrState, err, "key %q", e.Key)
+			return refuse(ErrState, err, "key %s", keyText(e.Key))
 		}
 		v.state.records[string(e.Key)] = i
 	}
@@ -282,7 +282,7 @@ func (s *provenState) Read(key []byte) ([]byte, error) {
 	case !ok:
 		return nil, errMissing
 	case i > s.read:
-		return nil, refuse(ErrExtra, nil, "the record of key %q stands before it is needed", s.cert.states[s.read].Key)
+		return nil, refuse(ErrExtra, nil, "the record of key %s stands before it is needed", keyText(s.cert.states[s.read].Key))
 	case i == s.read:
 		s.read++
 	}
@@ -422,7 +422,7 @@ func explain(err error) error {
 func (v *verifier) nothingLeft() error {
 	switch c := v.cert; {
 	case v.state.read != len(c.states):
-		return refuse(ErrExtra, nil, "the record of key %q", c.states[v.state.read].Key)
+		return refuse(ErrExtra, nil, "the record of key %s", keyText(c.states[v.state.read].Key))
 	case v.things != len(c.things):
 		return refuse(ErrExtra, nil, "the thing %s", c.things[v.things].ID)
 	}
