@@ -15,7 +15,7 @@ import (
 type BalanceEntry struct {
 	HolderBalance
 	Lot    string `json:"lot"`    // canonical
-	Status string `json:"status"` // "available", or "held": put aside, for example rejected on arrival
+	Status string `json:"status"` // "available", or "held": put aside, for example for an inspection
 }
 
 // BalanceList is a page of balances.

@@ -249,8 +249,8 @@ func (l *lotScope) shipped(event crypto.Hash, unit string) error {
 	return nil
 }
 
-// disputed lists what receivers said is short or something else and nobody has answered yet, what was said to be lost, and
-// what was rejected and destroyed: all that is in no balance.
+// disputed lists what receivers rejected, or said is short or something else, and nobody has answered yet, what was said to
+// be lost, and what was rejected and destroyed: all that is in no balance.
 func (l *lotScope) disputed() error {
 	for _, v := range l.node.Events {
 		var event crypto.Hash
@@ -296,7 +296,7 @@ func (l *lotScope) disputedLines(p ledger.Place) error {
 		switch status {
 		case scopeDisputed:
 			e.To = l.holder(d.To)
-		case scopeDestroyed:
+		case scopeDestroyed, scopeHeld:
 			e.Holder = l.holder(d.To)
 		}
 		l.add(e)
@@ -314,6 +314,8 @@ func lineStatus(d *ledger.DisputeRecord, i int) string {
 	switch {
 	case d.LineOpen(i) && short:
 		return scopeDisputed
+	case d.LineOpen(i) && kind == ledger.Damage:
+		return scopeHeld // rejected: in the receiver's hands and not the receiver's to use
 	case d.Outcomes[i] == ledger.Lost:
 		return scopeLost
 	case d.Outcomes[i] == ledger.Destroyed:

@@ -83,22 +83,26 @@ func (s *settledSource) settlements(ctx context.Context, goods []string) ([]trac
 }
 
 // settled lists what the lines of a dispute gave to somebody or took from him. What was shipped and went back or arrived
-// counts for who has it; what is rejected and lies with the receiver counts for it until it goes back or is destroyed; what is
-// lost, and what nobody has said a word about, was shipped and counts for nobody.
+// counts for who has it, from the time of that outcome; what is rejected or missing and what is lost was shipped and counts for
+// nobody.
 func settled(d *ledger.DisputeRecord) []trace.Settlement {
 	var out []trace.Settlement
+	var ended int64
 	book := func(who crypto.Address, id, unit string, amount ledger.Amount, sign int64) {
 		q := amount.Decimal()
 		q.Coefficient *= sign
-		out = append(out, trace.Settlement{Goods: id, Account: who.String(), Amount: epcis.Measure{Amount: q, UOM: unit}, TimeMs: d.TimeMs})
+		out = append(out, trace.Settlement{Goods: id, Account: who.String(), Amount: epcis.Measure{Amount: q, UOM: unit}, TimeMs: ended})
 	}
 	for i := range d.Lines {
 		l, o := &d.Lines[i], d.Outcomes[i]
+		if ended = 0; i < len(d.ResolvedMs) {
+			ended = d.ResolvedMs[i]
+		}
 		if q := d.Goods[i]; q.Lot != "" {
 			switch {
 			case o == ledger.Credited, o == ledger.Agreed, o == ledger.Returned:
 				book(d.From, q.Lot, q.Unit, q.Amount, 1)
-			case o == ledger.Delivered, o == ledger.Kept, o == 0 && l.Kind == ledger.Damage:
+			case o == ledger.Delivered, o == ledger.Kept:
 				book(d.To, q.Lot, q.Unit, q.Amount, 1)
 			}
 		}

@@ -26,7 +26,7 @@ func TestMassBalanceAgreesWithTheLedger(t *testing.T) {
 	amount := ledger.Amount{Coefficient: 1}
 	h.node.record(map[string]any{string(ledger.DisputeKey(id(1))): ledger.DisputeRecord{ID: id(1), Shipment: shipment, From: farmAddress, To: otherAddress, Height: 2,
 		Lines: []ledger.DisputeLine{{Kind: ledger.Shortage, ID: trace.Key(lot1), Unit: "KGM", Amount: amount}}, Outcomes: []ledger.Outcome{ledger.Credited},
-		Goods: []ledger.PackedAmount{{Lot: trace.Key(lot1), Unit: "KGM", Amount: amount}}, Resolved: make([]crypto.Hash, 1)}})
+		Goods: []ledger.PackedAmount{{Lot: trace.Key(lot1), Unit: "KGM", Amount: amount}}, Resolved: make([]crypto.Hash, 1), ResolvedMs: make([]int64, 1)}})
 	sheet, err := c.MassBalance(ctx, BalanceSheet{Lot: lot1, Party: "Salinas Farm"})
 	check(t, err)
 	if len(sheet.Lines) != 1 || sheet.Lines[0].Received != "0" || sheet.Lines[0].Settled != "1" || sheet.Lines[0].Closing != "2.5" {
@@ -43,12 +43,12 @@ func TestSettled(t *testing.T) {
 	}{
 		{ledger.Shortage, 0, nil}, {ledger.Shortage, ledger.Credited, []string{"from lot 4"}}, {ledger.Shortage, ledger.Lost, nil},
 		{ledger.Shortage, ledger.Delivered, []string{"to lot 4"}}, {ledger.Shortage, ledger.Withdrawn, nil},
-		{ledger.Damage, 0, []string{"to lot 4"}}, {ledger.Damage, ledger.Returned, []string{"from lot 4"}}, {ledger.Damage, ledger.Kept, []string{"to lot 4"}},
+		{ledger.Damage, 0, nil}, {ledger.Damage, ledger.Returned, []string{"from lot 4"}}, {ledger.Damage, ledger.Kept, []string{"to lot 4"}},
 		{ledger.Damage, ledger.Destroyed, nil}, {ledger.WrongLot, ledger.Declined, nil},
 		{ledger.WrongLot, ledger.Agreed, []string{"from lot 4", "from other -4", "to other 4"}},
 		{ledger.Overage, ledger.Agreed, []string{"from lot -4", "to lot 4"}},
 	} {
-		d := &ledger.DisputeRecord{From: farmAddress, To: otherAddress, Outcomes: []ledger.Outcome{tc.outcome}, Goods: make([]ledger.PackedAmount, 1),
+		d := &ledger.DisputeRecord{From: farmAddress, To: otherAddress, Outcomes: []ledger.Outcome{tc.outcome}, ResolvedMs: []int64{77}, TimeMs: 5, Goods: make([]ledger.PackedAmount, 1),
 			Lines: []ledger.DisputeLine{{Kind: tc.kind, ID: "lot", Unit: "KGM", Amount: amount}}}
 		if tc.kind == ledger.WrongLot {
 			d.Lines[0].Found = "other"
@@ -61,6 +61,9 @@ func TestSettled(t *testing.T) {
 			who := "to "
 			if s.Account == farmAddress.String() {
 				who = "from "
+			}
+			if s.TimeMs != 77 {
+				t.Errorf("%s %s counts from %d on", tc.kind, tc.outcome, s.TimeMs)
 			}
 			got = append(got, who+s.Goods+" "+s.Amount.Amount.String())
 		}

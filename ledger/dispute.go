@@ -162,9 +162,12 @@ type DisputeRecord struct {
 	Shipment crypto.Hash
 	From, To crypto.Address // shipper and receiver
 	Lines    []DisputeLine  // identifiers, units and amounts as the ledger counts them
-	Goods    []PackedAmount // what each line took out of the shipment, if it was a quantity; Lot "" if not
+	Goods    []PackedAmount // what each line took out of the shipment and keeps while open, if it was a quantity; Lot "" if not
 	Outcomes []Outcome      // of each line; 0: open
 	Resolved []crypto.Hash  // the transaction that stated the outcome of each line
+
+	ResolvedMs []int64 // time of its block, ms since the Unix epoch; 0: open
+
 	Note     string
 	Document crypto.Hash
 	Height   quorum.Height

@@ -212,6 +212,28 @@ func (q *quarrelNet) has(org int, lot, unit string, s Status, want string) {
 	}
 }
 
+// rejected checks how much of a lot open lines of disputes keep as rejected, and that nobody has any of it set apart.
+func (q *quarrelNet) rejected(lot, unit, want string) {
+	q.t.Helper()
+	sum := Amount{}
+	for k, raw := range q.view {
+		if !strings.HasPrefix(k, "dispute/") {
+			continue
+		}
+		d := decodeRaw[DisputeRecord](q.t, raw)
+		for i, g := range d.Goods {
+			if g.Lot == canonical(lot) && g.Unit == unit && d.Lines[i].Kind == Damage && d.LineOpen(i) {
+				sum, _ = sum.plus(g.Amount)
+			}
+		}
+	}
+	if sum.String() != want {
+		q.t.Errorf("%s of %s is rejected, want %s", sum, lot, want)
+	}
+	q.has(0, lot, unit, Held, "0")
+	q.has(1, lot, unit, Held, "0")
+}
+
 func kilosLine(kind DisputeKind, lot string, kilos int64) DisputeLine {
 	return DisputeLine{Kind: kind, ID: lot, Unit: "KGM", Amount: amountOfKilos(kilos)}
 }
@@ -232,7 +254,7 @@ func TestDisputesAreBounded(t *testing.T) {
 		d.Lines = append(d.Lines, kilosLine(Damage, lot, 3))
 	}
 	q.say("org1", d, CodeOK)
-	q.has(1, lot, "KGM", Held, "768")
+	q.rejected(lot, "KGM", "768")
 	r := q.say("org1", d, CodeDisputeMore)
 	if r.Field != "/lines/77/amount" { // 232 are left
 		t.Error(r.Finding)
@@ -287,11 +309,13 @@ func TestDisputeOverflows(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.produce(nil, epcis.Quantity{Class: lot, Quantity: &fine, UOM: "KGM"})
-	first := q.ship(toOrg(1), nil, epcis.Quantity{Class: lot, Quantity: &fine, UOM: "KGM"})
-	q.dispute("org1", first, DisputeLine{Kind: Damage, ID: lot, Unit: "KGM"})
+	first := q.dispute("org1", q.ship(toOrg(1), nil, epcis.Quantity{Class: lot, Quantity: &fine, UOM: "KGM"}), DisputeLine{Kind: Damage, ID: lot, Unit: "KGM"})
 	q.produce(nil, epcis.Quantity{Class: lot, Quantity: &huge, UOM: "KGM"})
 	second := q.ship(toOrg(1), nil, epcis.Quantity{Class: lot, Quantity: &huge, UOM: "KGM"})
-	q.say("org1", &Dispute{Shipment: second, Lines: []DisputeLine{{Kind: Damage, ID: lot, Unit: "KGM"}}}, CodeBadQuantity)
+	damaged := q.dispute("org1", second, DisputeLine{Kind: Damage, ID: lot, Unit: "KGM"})
+	q.resolve("org1", first, 0, Kept, CodeOK)
+	q.resolve("org1", damaged, 0, Kept, CodeBadQuantity)
+	q.resolve("org1", damaged, 0, Withdrawn, CodeOK)
 	id := q.dispute("org1", second, DisputeLine{Kind: Shortage, ID: lot, Unit: "KGM"})
 	q.produce(nil, epcis.Quantity{Class: lot, Quantity: &fine, UOM: "KGM"})
 	q.resolve("org0", id, 0, Credited, CodeBadQuantity)
@@ -310,7 +334,7 @@ func TestBearerAndAbsentReceivers(t *testing.T) {
 		t.Errorf("%+v, to %s", r.Flags, q.shipment(bearer).To)
 	}
 	q.say("org0", &Dispute{Shipment: bearer, Lines: []DisputeLine{kilosLine(Damage, lot, 4)}}, CodeNotDisputant)
-	q.has(1, lot, "KGM", Held, "4")
+	q.rejected(lot, "KGM", "4")
 
 	// Nobody on the ledger: the shipper stands in for the receiver until it joins.
 	absent := "urn:epc:id:pgln:9521327.00000"
@@ -359,7 +383,7 @@ func TestUnmeasuredDisputes(t *testing.T) {
 	sh := q.ship(toOrg(1), nil, some)
 	q.say("org1", &Dispute{Shipment: sh, Lines: []DisputeLine{kilosLine(Damage, lot, 3)}}, CodeNotOpen) // in kilograms, nothing is
 	id := q.dispute("org1", sh, DisputeLine{Kind: Damage, ID: lot, Amount: amountOfKilos(3)}, DisputeLine{Kind: Shortage, ID: lot})
-	q.has(1, lot, "", Held, "3")
+	q.rejected(lot, "", "3")
 	s := q.shipment(sh)
 	if len(s.Quantities) != 0 || s.State != ShipmentDisputed || !s.Short.Quantities[0].Unmeasured {
 		t.Errorf("%+v", s)
@@ -577,7 +601,7 @@ func TestDisputesAndCorrections(t *testing.T) {
 	declare("org1", take, CodeChangedSince)
 	q.has(0, lot, "KGM", Available, "60")
 	q.has(1, lot, "KGM", Available, "10")
-	q.has(1, lot, "KGM", Held, "5")
+	q.rejected(lot, "KGM", "5")
 	if item := q.item(modelItem(0, 1)); item.State != StateDisputed {
 		t.Errorf("%+v", item)
 	}
@@ -670,5 +694,47 @@ func TestSplit(t *testing.T) {
 		if taken != c.taken || left != c.left || ok != c.ok {
 			t.Errorf("%d of %+v: took %+v, left %+v, %t", c.want, c.open, taken, left, ok)
 		}
+	}
+}
+
+// TestRejectedGoodsAreNobodysToUse: who rejects goods neither stocks, ships, packs, uses, counts in nor destroys them by an
+// event, whatever else of the lot he has set apart; and each line gives its own goods back.
+func TestRejectedGoodsAreNobodysToUse(t *testing.T) {
+	q := newQuarrel(t, nil)
+	lot := modelLot(0, 1)
+	q.produce(nil, kilosOf(lot, 1000)...)
+	q.ship(toOrg(1), nil, kilosOf(lot, 10)...)
+	q.record("org1", q.event("OBSERVE", "receiving", nil, kilosOf(lot, 10)...))
+	q.record("org1", q.event("OBSERVE", "holding", nil, kilosOf(lot, 4)...))
+	id := q.dispute("org1", q.ship(toOrg(1), nil, kilosOf(lot, 100)...), kilosLine(Damage, lot, 60), kilosLine(Damage, lot, 40))
+	q.has(1, lot, "KGM", Available, "6")
+	q.has(1, lot, "KGM", Held, "4")
+
+	q.record("org1", q.event("OBSERVE", "stocking", nil, kilosOf(lot, 104)...)) // what is set apart is his, the rest is not
+	q.has(1, lot, "KGM", Available, "10")
+	q.has(1, lot, "KGM", Held, "0")
+	back := q.event("OBSERVE", "shipping", nil, kilosOf(lot, 11)...)
+	back.Disposition, back.Destinations = "returned", []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(0)}}
+	away := q.event("OBSERVE", "shipping", nil, kilosOf(lot, 11)...)
+	away.Destinations = []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(0)}}
+	use := q.m.event(epcis.TransformationEvent, "", "commissioning")
+	use.InputQuantities, use.OutputQuantities = kilosOf(lot, 11), kilosOf(modelLot(1, 1), 11)
+	box := q.m.event(epcis.AggregationEvent, "ADD", "packing")
+	box.ParentID, box.ChildQuantities = modelBox(1, 1), kilosOf(lot, 11)
+	for _, e := range []*epcis.Event{back, away, use, box, q.event("DELETE", "destroying", nil, kilosOf(lot, 11)...)} {
+		e.EventTime = epcis.NewTimestamp(q.timeMs + 60_000)
+		if r := q.one(q.tx("org1", capture(t, Rollback, e))); r.Code != CodeOverdrawn {
+			t.Errorf("%s %s: %s", e.Type, e.BizStep, r.Finding)
+		}
+	}
+	q.resolve("org1", id, 0, Returned, CodeNotYourOutcome)
+	q.resolve("org0", id, 0, Kept, CodeNotYourOutcome)
+	q.resolve("org0", id, 0, Returned, CodeOK)
+	q.has(0, lot, "KGM", Available, "950")
+	q.resolve("org1", id, 1, Kept, CodeOK)
+	q.has(1, lot, "KGM", Available, "50")
+	d, err := ReadDispute(q.view, id)
+	if err != nil || d.ResolvedMs[0] != q.timeMs-60_000 || d.ResolvedMs[1] != q.timeMs || d.TimeMs >= d.ResolvedMs[0] {
+		t.Errorf("%+v at %d, %v", d, q.timeMs, err)
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"waybill/crypto"
 )
 
-// A dispute settles what a receiver did not accept. What never arrived leaves the shipment and is kept by the dispute;
-// what arrived and is rejected is the receiver's to hold, not to use; what arrived and was not shipped is a claim until
-// the shipper agrees. So after it, as before, everything is in one place.
+// A dispute settles what a receiver did not accept. What never arrived leaves the shipment and is kept by the dispute. So are
+// quantities that arrived and are rejected: loose, they would be told from nothing else of their lot, and who rejected them
+// could use them; a rejected thing is in the receiver's custody, and locked. What arrived and was not shipped is a claim
+// until the shipper agrees. So after it, as before, everything is in one place.
 
 // disputeRun is the execution of one dispute.
 type disputeRun struct {
@@ -31,7 +32,8 @@ func (t *txRun) dispute(p *Dispute) *Finding {
 	d := disputeRun{txRun: t, sh: sh, ours: map[string]bool{}, rec: &DisputeRecord{
 		ID: t.tx.id, Shipment: sh.Event, From: sh.From, To: t.author, Lines: slices.Clone(p.Lines),
 		Goods: make([]PackedAmount, len(p.Lines)), Outcomes: make([]Outcome, len(p.Lines)), Resolved: make([]crypto.Hash, len(p.Lines)),
-		Note: p.Note, Document: p.Document, Height: t.height, TimeMs: t.timeMs, Open: uint16(len(p.Lines)),
+		ResolvedMs: make([]int64, len(p.Lines)),
+		Note:       p.Note, Document: p.Document, Height: t.height, TimeMs: t.timeMs, Open: uint16(len(p.Lines)),
 	}}
 	for i := range d.rec.Lines {
 		d.at = "/lines/" + decimal(i)
@@ -157,9 +159,6 @@ func (d *disputeRun) takeLot(l *DisputeLine, goods *PackedAmount) *Finding {
 	l.Amount, *goods = taken.Amount, *taken
 	if l.Kind == Damage {
 		if !d.sh.Rejected.plus(*taken) {
-			return d.uncountable(l)
-		}
-		if code := d.stow(*taken, d.author, Held); code != CodeOK {
 			return d.uncountable(l)
 		}
 		return nil

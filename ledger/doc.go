@@ -42,8 +42,9 @@
 //     many shipments of a lot under way to one receiver, and to so many receivers; nobody fills these lists for another. Where
 //     more ship to one receiver than are listed, those beyond are received by naming them: see transit.go.
 //   - A receiver receives what it accepts, and a [Dispute] accounts for the rest, so that accepted, rejected and short are
-//     what was shipped ([Shipment.Accepted]). What is short is nobody's to act on; what is rejected is the receiver's to
-//     hold, to destroy or to send back, not to use; ownership passes only with what is accepted in the end. What arrived and
+//     what was shipped ([Shipment.Accepted]). What is short is nobody's to act on; what is rejected is not
+//     the receiver's to use: a thing is its to hold, to destroy or to send back, and a quantity stays in the dispute until it is
+//     said to have come back, to be kept or to be destroyed; ownership passes only with what is accepted in the end. What arrived and
 //     was not shipped is a claim until the shipper agrees. Each line ends by a [Resolve] of the side that gives something up
 //     by it, or after Params.SettleMs of a regulator. What was received is not disputed, apart from missing data and what
 //     came besides: it is shipped back. What is lost or destroyed as the end of a dispute is so with all that is in it. A

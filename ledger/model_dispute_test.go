@@ -279,13 +279,8 @@ func (m *modelRun) packedLot(box, lot string) string {
 	return names[0]
 }
 
-// dispose writes down where a disputed heap is.
-func (p *paperLedger) dispose(l *quarrelLine) {
-	l.tally()[l.lot] += l.taken
-	if !l.short() {
-		p.apart(l.lot)[l.load.to] += l.taken
-	}
-}
+// dispose writes down that a disputed heap is nobody's until the line ends.
+func (p *paperLedger) dispose(l *quarrelLine) { l.tally()[l.lot] += l.taken }
 
 func amountOfKilos(kilos int64) Amount {
 	d, err := epcis.NewDecimal(kilos, 0)
@@ -420,10 +415,6 @@ func (p *paperLedger) writeOff(box string) {
 
 func (p *paperLedger) settleHeap(l *quarrelLine, o Outcome) {
 	from, to, kilos := l.load.from, l.load.to, l.taken
-	if !l.short() {
-		kilos = min(kilos, p.apart(l.lot)[to]) // as far as the receiver still has it set apart
-		p.apart(l.lot)[to] -= kilos
-	}
 	switch o {
 	case Credited, Agreed, Returned:
 		p.put(l.lot, from, kilos)
@@ -433,7 +424,6 @@ func (p *paperLedger) settleHeap(l *quarrelLine, o Outcome) {
 		p.total[l.lot] -= kilos
 	case Withdrawn:
 		l.tally()[l.lot] -= l.taken
-		l.load.accepted[l.lot] += l.taken - kilos // gone elsewhere, so the receiver did accept it
 		p.reload(l.load, l.lot, kilos)
 	}
 }

@@ -205,7 +205,7 @@ func (m *modelRun) book(w *Write) {
 		case "dispute":
 			d := decodeRaw[DisputeRecord](m, w.Value)
 			for i, q := range d.Goods {
-				if d.LineOpen(i) && d.Lines[i].Kind != Damage { // what is rejected is held by the receiver
+				if d.LineOpen(i) {
 					add(q)
 				}
 			}

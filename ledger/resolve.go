@@ -29,7 +29,7 @@ func (t *txRun) resolve(p *Resolve) *Finding {
 	if !ok {
 		panic("ledger: dispute " + rec.ID.String() + " is about no shipment")
 	}
-	rec.Outcomes, rec.Resolved = slices.Clone(rec.Outcomes), slices.Clone(rec.Resolved)
+	rec.Outcomes, rec.Resolved, rec.ResolvedMs = slices.Clone(rec.Outcomes), slices.Clone(rec.Resolved), slices.Clone(rec.ResolvedMs)
 	r := resolveRun{txRun: t, sh: &sh, rec: &rec}
 	if f := r.speaker(); f != nil {
 		return f
@@ -91,7 +91,7 @@ func (r *resolveRun) line(l Resolution) *Finding {
 	if f := r.bookOutcome(line, func() *Finding { return r.apply(n, l.Outcome) }); f != nil {
 		return f
 	}
-	r.rec.Outcomes[n], r.rec.Resolved[n] = l.Outcome, r.tx.id
+	r.rec.Outcomes[n], r.rec.Resolved[n], r.rec.ResolvedMs[n] = l.Outcome, r.tx.id, r.timeMs
 	if open && !r.rec.LineOpen(n) {
 		r.rec.Open--
 		r.sh.OpenLines--
@@ -142,7 +142,7 @@ func (r *resolveRun) apply(n int, o Outcome) *Finding {
 func (r *resolveRun) endItem(line *DisputeLine, o Outcome) *Finding {
 	item, ok := get[Item](r.o, r.o.itemKey(line.ID))
 	if !ok || !item.State.disputed() || item.Shipment != r.sh.Event {
-		r.moved(line.ID, Amount{}, "")
+		r.flag(r.conflict(refuse(CodeGoodsMoved, r.at, line.ID, r.orgName(r.rec.To), "it")))
 		r.withdraw(line, nil, o)
 		return nil
 	}
@@ -189,52 +189,22 @@ func (r *resolveRun) withdraw(line *DisputeLine, q *PackedAmount, o Outcome) {
 	*tally = tally.less(&Tally{Quantities: []PackedAmount{*q}})
 }
 
-// endLot ends the dispute of a quantity.
-func (r *resolveRun) endLot(line *DisputeLine, goods *PackedAmount, o Outcome) *Finding {
-	q := *goods
-	if line.Kind == Damage {
-		q = r.takeHeld(line, q)
-	}
+// endLot ends the dispute of a quantity, which the dispute has kept.
+func (r *resolveRun) endLot(line *DisputeLine, q *PackedAmount, o Outcome) *Finding {
 	code := CodeOK
 	switch o {
 	case Credited, Agreed, Returned:
-		code = r.stow(q, r.rec.From, Available)
+		code = r.stow(*q, r.rec.From, Available)
 	case Delivered, Kept:
-		code = r.stow(q, r.rec.To, Available)
+		code = r.stow(*q, r.rec.To, Available)
 	case Withdrawn:
-		r.withdraw(line, goods, o)
-		return r.reopen(line, q)
+		r.withdraw(line, q, o)
+		return r.reopen(line, *q)
 	}
 	if code != CodeOK {
 		return refuse(CodeBadQuantity, r.at, q.Amount.String(), q.Lot)
 	}
 	return nil
-}
-
-// takeHeld takes rejected goods out of what the receiver holds, as far as it still does: it may have sent some back or
-// destroyed some already.
-func (r *resolveRun) takeHeld(line *DisputeLine, q PackedAmount) PackedAmount {
-	key := BalanceKey(q.Lot, r.rec.To, q.Unit, Held)
-	held, _ := get[Balance](r.o, key)
-	part := held.Amount.smaller(q.Amount)
-	if missing, _ := q.Amount.minus(part); !missing.IsZero() && !held.Unmeasured {
-		r.moved(line.ID, missing, q.Unit)
-	}
-	held.Amount, _ = held.Amount.minus(part)
-	q.Amount = part
-	if q.Unmeasured = q.Unmeasured && held.Unmeasured; q.Unmeasured {
-		held.Unmeasured = false
-	}
-	put(r.o, key, held)
-	return q
-}
-
-func (r *resolveRun) moved(id string, missing Amount, unit string) {
-	what := "it"
-	if !missing.IsZero() {
-		what = textOf(missing, unit) + " of it"
-	}
-	r.flag(r.conflict(refuse(CodeGoodsMoved, r.at, id, r.orgName(r.rec.To), what)))
 }
 
 // reopen puts a quantity under way again.

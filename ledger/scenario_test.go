@@ -572,6 +572,16 @@ func (s *scenario) whereabouts(lot string) []string {
 			for _, q := range decode[Contents](s.t, raw).Quantities {
 				show("in "+k[len("contains/"):], q)
 			}
+		case strings.HasPrefix(k, "dispute/"):
+			d := decode[DisputeRecord](s.t, raw)
+			for i, q := range d.Goods {
+				if where := "missing at " + b.orgName(d.To); d.LineOpen(i) {
+					if d.Lines[i].Kind == Damage {
+						where = "rejected by " + b.orgName(d.To)
+					}
+					show(where, q)
+				}
+			}
 		case strings.HasPrefix(k, "transfer/"):
 			sh := decode[Shipment](s.t, raw)
 			for _, q := range sh.Quantities {

@@ -11,7 +11,7 @@ type Status uint8
 // The statuses.
 const (
 	Available Status = 0
-	Held      Status = 1 // set apart: waiting for an inspection, rejected, or on the way to being destroyed or returned
+	Held      Status = 1 // set apart: waiting for an inspection, or on the way to being destroyed or returned
 )
 
 var statusNames = [...]string{Available: "available", Held: "held"}
