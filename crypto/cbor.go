@@ -3,6 +3,7 @@ package crypto
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -16,16 +17,17 @@ const (
 
 // Built once, never changed.
 var (
-	cborEncoder = mustEncoder()
+	cborEncoder = mustEncoder(cbor.EncOptions.EncMode)
+	cborChecker = mustEncoder(cbor.EncOptions.UserBufferEncMode)
 	cborDecoder = mustDecoder()
 )
 
-func mustEncoder() cbor.EncMode {
+func mustEncoder[M any](make func(cbor.EncOptions) (M, error)) M {
 	opts := cbor.CoreDetEncOptions()
 	opts.TagsMd = cbor.TagsForbidden
 	// A nil and an empty slice are the same fact, so they get the same bytes.
 	opts.NilContainers = cbor.NilContainerAsEmpty
-	mode, err := opts.EncMode()
+	mode, err := make(opts)
 	if err != nil {
 		panic(fmt.Sprintf("crypto: CBOR encoder options: %v", err))
 	}
@@ -66,8 +68,35 @@ func Marshal(v any) ([]byte, error) {
 	if err := scanCBOR(data); err != nil {
 		return nil, fmt.Errorf("encoding %T: %w", v, err)
 	}
+	if t := reflect.TypeOf(v); t != nil {
+		if err := checkDensity(data, t); err != nil {
+			return nil, fmt.Errorf("encoding %T: %w", v, err)
+		}
+	}
 	return data, nil
 }
+
+// checkDensity refuses what Unmarshal would refuse as too dense for a type, or a pointer to it.
+func checkDensity(data []byte, t reflect.Type) error {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	s := shapeOf(t)
+	if s.fits(len(data)) {
+		return nil
+	}
+	budget := documentBudget(len(data))
+	return s.weigh(data, &budget)
+}
+
+// documentBudget is what a document that stands alone may take: all but what comparing it with its canonical form takes.
+func documentBudget(size int) Budget {
+	budget := NewBudget(size)
+	budget.Take(1, size+size/8+spareBytes)
+	return budget
+}
+
+const spareBytes = 512 // kept free in a buffer, so that it need not grow
 
 // AppendMarshal appends what [Marshal] makes of v to b.
 func AppendMarshal(b []byte, v any) ([]byte, error) {
@@ -86,28 +115,56 @@ func AppendMarshal(b []byte, v any) ([]byte, error) {
 
 // Unmarshal decodes data into the zero value that v points to, and only if data is exactly the bytes that [Marshal]
 // makes of the result: no other spelling, no unknown or duplicate field, no float, tag or indefinite length, nothing
-// after the end. The error is of kind ErrEncoding or ErrTooLarge; v is then in an undefined state.
+// after the end, nothing that would take more than a [Budget] of memory. The error is of kind ErrEncoding or ErrTooLarge; v
+// is then in an undefined state.
 func Unmarshal(data []byte, v any) error {
+	budget := NewBudget(len(data))
+	return unmarshal(data, v, &budget, true)
+}
+
+// UnmarshalWithin is Unmarshal for a part of an input: it takes from the budget of the whole.
+func UnmarshalWithin(data []byte, v any, budget *Budget) error {
+	return unmarshal(data, v, budget, false)
+}
+
+func unmarshal(data []byte, v any, budget *Budget, alone bool) error {
 	if plain, ok := v.(CBORParser); ok {
-		if parsePlain(data, plain) {
+		if parsePlain(data, plain, budget) {
 			return nil
+		}
+		if budget.Left() < 0 {
+			return denseError(len(data))
 		}
 		// What follows says what is wrong. It decodes into what the attempt left, which does not matter: it fails.
 	}
-	// The scan costs no allocation, so hostile input is refused before anything is built from it.
+	// Neither the scan nor the comparison of shapes allocates, so hostile input is refused before anything is built from it.
 	if err := scanCBOR(data); err != nil {
 		return err
+	}
+	if t := reflect.TypeOf(v); t.Kind() == reflect.Pointer {
+		if s := shapeOf(t.Elem()); !alone || !s.fits(len(data)) {
+			if !budget.Take(1, len(data)+len(data)/8+spareBytes) {
+				return denseError(len(data))
+			}
+			if err := s.weigh(data, budget); err != nil {
+				return err
+			}
+		}
 	}
 	if err := cborDecoder.Unmarshal(data, v); err != nil {
 		return refuse(ErrEncoding, "decoding %T: %v", v, err)
 	}
-	// Catches what is canonical CBOR but not the canonical form of this type: null for a number, a short byte
-	// string for an array, an explicit zero for an omitted field.
-	again, err := cborEncoder.Marshal(v)
-	if err != nil {
+	return checkCanonical(data, v)
+}
+
+// checkCanonical catches what is canonical CBOR but not the canonical form of this type: null for a number, a short byte
+// string for an array, an explicit zero for an omitted field.
+func checkCanonical(data []byte, v any) error {
+	again := bytes.NewBuffer(make([]byte, 0, len(data)+spareBytes))
+	if err := cborChecker.MarshalToBuffer(v, again); err != nil {
 		return refuse(ErrEncoding, "re-encoding %T: %v", v, err)
 	}
-	if !bytes.Equal(again, data) {
+	if !bytes.Equal(again.Bytes(), data) {
 		return refuse(ErrEncoding, "%d bytes are not the canonical form of the %T they decode to", len(data), v)
 	}
 	return nil

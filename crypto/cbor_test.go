@@ -239,6 +239,11 @@ func FuzzUnmarshal(f *testing.F) {
 				t.Errorf("%x decodes to what encodes as %x, %v", data, again, err)
 			}
 		}
+		var part sample
+		budget := NewBudget(len(data))
+		if err := UnmarshalWithin(data, &part, &budget); err == nil && budget.Left() < 0 {
+			t.Errorf("%x took %d more than it may", data, -budget.Left())
+		}
 		var v any
 		if Unmarshal(data, &v) == nil {
 			again, err := Marshal(v)

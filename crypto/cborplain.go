@@ -69,19 +69,44 @@ func appendHead(b []byte, major byte, n uint64) []byte {
 // PlainCBOR reads a canonical CBOR document field by field. What is not canonical, or of another type, makes it bad, and all
 // that is read from then on is zero. The texts that it returns share one copy of the document.
 type PlainCBOR struct {
-	scan cborScanner
-	text string
-	bad  bool
+	scan   cborScanner
+	text   string // the document, once a text was asked for
+	budget *Budget
+	bad    bool
+}
+
+// NewPlainCBOR returns a reader of a document that takes what it makes from a budget. At the end [PlainCBOR.Done] says
+// whether all was well.
+func NewPlainCBOR(data []byte, budget *Budget) PlainCBOR {
+	return PlainCBOR{scan: cborScanner{data: data}, budget: budget, bad: len(data) > MaxCBORBytes}
 }
 
 // parsePlain reports whether data is one document that v reads; v is otherwise in an undefined state.
-func parsePlain(data []byte, v CBORParser) bool {
-	if len(data) > MaxCBORBytes {
-		return false
-	}
-	p := PlainCBOR{scan: cborScanner{data: data}, text: string(data)}
+func parsePlain(data []byte, v CBORParser, budget *Budget) bool {
+	p := NewPlainCBOR(data, budget)
 	v.ParseCBOR(&p)
-	return !p.bad && p.scan.pos == len(data)
+	return p.Done()
+}
+
+// Done reports whether everything was well-formed and canonical and nothing is left.
+func (p *PlainCBOR) Done() bool { return !p.bad && p.scan.pos == len(p.scan.data) }
+
+// Fail marks the document as bad.
+func (p *PlainCBOR) Fail() { p.bad = true }
+
+// Bad reports whether something was bad so far.
+func (p *PlainCBOR) Bad() bool { return p.bad }
+
+// Pos is how many bytes were read so far.
+func (p *PlainCBOR) Pos() int { return p.scan.pos }
+
+// Take counts what the caller is about to make, n things of so many bytes each; false if that is too much, and the document
+// is bad then.
+func (p *PlainCBOR) Take(n, each int) bool {
+	if !p.budget.Take(n, each) {
+		p.bad = true
+	}
+	return !p.bad
 }
 
 // head reads a head that must be of a major type.
@@ -164,30 +189,63 @@ func (p *PlainCBOR) Fixed(out []byte) {
 // Bytes reads a byte string.
 func (p *PlainCBOR) Bytes() []byte {
 	from, to := p.skip(cborBytes)
-	if p.bad {
+	if p.bad || !p.Take(1, to-from+(to-from)/8+8) {
 		return nil
 	}
 	return append(make([]byte, 0, to-from), p.scan.data[from:to]...)
 }
 
+// Shared reads a byte string and returns the part of the document that it is.
+func (p *PlainCBOR) Shared() []byte {
+	from, to := p.skip(cborBytes)
+	if p.bad {
+		return nil
+	}
+	return p.scan.data[from:to:to]
+}
+
 // Text reads a text string.
 func (p *PlainCBOR) Text() string {
 	from, to := p.skip(cborText)
-	if p.bad || !utf8.ValidString(p.text[from:to]) {
+	if p.bad || !utf8.Valid(p.scan.data[from:to]) {
 		p.bad = true
 		return ""
+	}
+	if from == to {
+		return ""
+	}
+	if p.text == "" {
+		if !p.Take(1, len(p.scan.data)+len(p.scan.data)/8) {
+			return ""
+		}
+		p.text = string(p.scan.data)
 	}
 	return p.text[from:to]
 }
 
-// Array reads how many items an array has, each of which takes at least a byte.
-func (p *PlainCBOR) Array() int {
-	n := p.head(cborArray)
-	if n > MaxCBORElements || n > uint64(len(p.scan.data)-p.scan.pos) {
+// Array reads how many items an array has, each of which takes at least a byte. The caller is about to make so many bytes
+// for each.
+func (p *PlainCBOR) Array(each int) int { return p.count(cborArray, 1, each) }
+
+// Map reads how many keys a map has, each of which takes at least two bytes with its value.
+func (p *PlainCBOR) Map() int { return p.count(cborMap, 2, 0) }
+
+func (p *PlainCBOR) count(major byte, least uint64, each int) int {
+	n := p.head(major)
+	if n > MaxCBORElements || n > uint64(len(p.scan.data)-p.scan.pos)/least || !p.Take(int(n), each+each/8) {
 		p.bad = true
 		return 0
 	}
 	return int(n)
+}
+
+// Null steps over a null, if one is next.
+func (p *PlainCBOR) Null() bool {
+	if s := &p.scan; !p.bad && s.pos < len(s.data) && s.data[s.pos] == 0xf6 {
+		s.pos++
+		return true
+	}
+	return false
 }
 
 // Struct reads the beginning of an array that must have n items; false if it has not.

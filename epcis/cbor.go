@@ -3,7 +3,6 @@ package epcis
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"waybill/crypto"
@@ -140,10 +139,19 @@ func EncodeEvent(e *Event) ([]byte, error) {
 		return nil, Faults{{Kind: FaultTooLarge, Detail: "the event is too large to be recorded; split it",
 			Expected: fmt.Sprintf("at most %d bytes", MaxEventBytes), Actual: strconv.Itoa(len(data)) + " bytes"}}
 	}
-	if tooDense(data) {
+	if budget := crypto.NewBudget(len(data)); len(data) > surelySparse && !weighs(data, &budget) {
 		return nil, denseFault()
 	}
 	return data, nil
+}
+
+// surelySparse is a length, in bytes, up to which no event takes more than what a decoder may take in any case.
+const surelySparse = 100
+
+// weighs reports whether the CBOR form of an event is within a budget.
+func weighs(data []byte, budget *crypto.Budget) bool {
+	_, err := DecodeEventWithin(data, budget)
+	return err == nil
 }
 
 func denseFault() error {
@@ -154,24 +162,27 @@ func denseFault() error {
 // (times are times, vocabulary values are in their one spelling, extensions are bounded), not the meaning, which is
 // [Event.Validate]. The error is a [Faults] of kind FaultEncoding or FaultTooLarge.
 func DecodeEvent(data []byte) (*Event, error) {
+	budget := crypto.NewBudget(len(data))
+	return DecodeEventWithin(data, &budget)
+}
+
+// DecodeEventWithin is DecodeEvent for a part of an input: it takes from the budget of the whole.
+func DecodeEventWithin(data []byte, budget *crypto.Budget) (*Event, error) {
 	if len(data) > MaxEventBytes {
 		return nil, Faults{{Kind: FaultTooLarge, Detail: "the encoded event is too large",
 			Expected: fmt.Sprintf("at most %d bytes", MaxEventBytes), Actual: strconv.Itoa(len(data)) + " bytes"}}
 	}
-	if tooDense(data) {
+	r := reader{PlainCBOR: crypto.NewPlainCBOR(data, budget)}
+	e := r.event()
+	switch {
+	case budget.Left() < 0:
 		return nil, denseFault()
-	}
-	var w wireEvent
-	if err := crypto.Unmarshal(data, &w); err != nil {
-		return nil, encodingFault(err)
-	}
-	if w.Version != wireVersion {
-		return nil, encodingFault(fmt.Errorf("version %d of the form is unknown; this is version %d", w.Version, wireVersion))
-	}
-	d := decoder{}
-	e := d.event(&w)
-	if d.err != nil {
-		return nil, encodingFault(d.err)
+	case r.err != nil:
+		return nil, encodingFault(r.err)
+	case !r.Done():
+		return nil, encodingFault(fmt.Errorf("the bytes are not the one form of an event, from about byte %d on", r.Pos()))
+	case !e.takeNames(budget):
+		return nil, denseFault()
 	}
 	if err := e.checkForm(); err != nil {
 		return nil, err
@@ -242,7 +253,10 @@ func (s *faultSink) checkSpelling(e *Event) {
 	check(e.BizStep, &bizSteps, "bizStep")
 	check(e.Disposition, &dispositions, "disposition")
 	if pd := e.PersistentDisposition; pd != nil {
-		for _, w := range slices.Concat(pd.Set, pd.Unset) {
+		for _, w := range pd.Set {
+			check(w, &dispositions, "persistentDisposition")
+		}
+		for _, w := range pd.Unset {
 			check(w, &dispositions, "persistentDisposition")
 		}
 	}
@@ -265,6 +279,9 @@ func (s *faultSink) checkSpelling(e *Event) {
 
 func (s *faultSink) checkSensorForm(element *SensorElement, check func(string, *vocabulary, string)) {
 	at := (*path)(nil).field("sensorElementList")
+	if len(s.faults) > 0 {
+		return // one fault of an event refuses it
+	}
 	if m := element.Metadata; m != nil {
 		for _, f := range m.fields() {
 			if f.kind == fieldTime {
@@ -273,6 +290,9 @@ func (s *faultSink) checkSensorForm(element *SensorElement, check func(string, *
 		}
 	}
 	for i := range element.Reports {
+		if len(s.faults) > 0 {
+			return
+		}
 		for _, f := range element.Reports[i].textFields() {
 			if voc := f.kind.vocabulary(); voc != nil {
 				check(*f.text, voc, "sensorElementList")

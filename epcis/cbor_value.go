@@ -1,5 +1,10 @@
 package epcis
 
+import (
+	"math"
+	"slices"
+)
+
 // wireToken is one value of a JSON tree in the CBOR form. A tree is the list of its values, each container before what it
 // contains: however deeply a tree nests, its form does not.
 type wireToken struct {
@@ -40,99 +45,140 @@ func appendTokens(tokens []wireToken, name string, v Value) []wireToken {
 	return tokens
 }
 
-func (d *decoder) extensions(tokens []wireToken) Extensions {
-	if tokens == nil {
-		return nil
-	}
-	members := d.value(tokens, Object).Members()
+// extensions reads what [toTokens] wrote, which is never nothing.
+func (r *reader) extensions() Extensions {
+	members := r.value(Object).Members()
 	if len(members) == 0 {
-		d.fail("no extensions are written by leaving them out")
+		r.fail("no extensions are written by leaving them out")
 	}
 	return members
 }
 
 // value reads a whole tree; want is the kind of its root, None for any.
-func (d *decoder) value(tokens []wireToken, want ValueKind) Value {
-	t := tree{decoder: d, tokens: tokens}
-	v := t.read(false, maxExtensionDepth+1)
-	if len(t.tokens) > 0 {
-		d.fail("%d values follow the end of an extension", len(t.tokens))
+func (r *reader) value(want ValueKind) Value {
+	t := tree{reader: r, left: r.Array(0)}
+	v, _ := t.read(false, maxExtensionDepth+1)
+	if t.left > 0 {
+		r.fail("%d values follow the end of an extension", t.left)
 	}
-	if d.err == nil && want != None && v.kind != want {
-		d.fail("the root of an extension is an object")
+	if !r.Bad() && want != None && v.kind != want {
+		r.fail("the root of an extension is an object")
 	}
-	if d.err != nil {
+	if r.Bad() {
 		return Value{}
 	}
 	return v
 }
 
+// tree reads the tokens of one tree.
 type tree struct {
-	*decoder
-	tokens []wireToken // not yet read
+	*reader
+	left int // tokens not yet read
 }
 
-// read takes one value with all that it contains; left bounds how much deeper it may nest.
-func (t *tree) read(named bool, left int) Value {
-	if len(t.tokens) == 0 {
+// read takes one value with all that it contains, and its name; depth bounds how much deeper it may nest.
+func (t *tree) read(named bool, depth int) (Value, string) {
+	if t.left--; t.left < 0 {
 		t.fail("an extension ends in the middle of a container")
-		return Value{}
+		return Value{}, ""
 	}
-	w := t.tokens[0]
-	t.tokens = t.tokens[1:]
-	kind := ValueKind(w.Kind)
+	if !t.Struct(4) {
+		return Value{}, ""
+	}
+	kind, name, text, size := ValueKind(t.Uint(math.MaxUint8)), t.Text(), t.Text(), t.Uint(math.MaxUint32)
 	container := kind == List || kind == Object
 	switch {
+	case t.Bad():
 	case kind < Null || kind > Object:
-		t.fail("there is no kind of value %d", w.Kind)
-	case !named && w.Name != "", !container && w.Size != 0, kind != Text && kind != Number && w.Text != "":
-		t.fail("a value of kind %d has a part that it cannot have", w.Kind)
-	case container && left == 0:
+		t.fail("there is no kind of value %d", kind)
+	case !named && name != "", !container && size != 0, kind != Text && kind != Number && text != "":
+		t.fail("a value of kind %d has a part that it cannot have", kind)
+	case container && depth == 0:
 		t.fail("an extension nests deeper than %d", maxExtensionDepth)
-	case kind == Object && w.Size > maxMembers:
+	case kind == Object && size > maxMembers:
 		t.fail("an object has more than %d members", maxMembers)
-	case uint64(w.Size) > uint64(len(t.tokens)): // each needs a token of its own: bounds what is allocated
-		t.fail("a container of %d values has only %d", w.Size, len(t.tokens))
+	case size > uint64(t.left): // each needs a token of its own
+		t.fail("a container of %d values has only %d", size, t.left)
+	case kind == Number && !isNumber(text):
+		t.fail("%q is no number", shorten(text))
 	}
-	if kind == Number {
-		if _, ok := splitNumber(w.Text); !ok || len(w.Text) > maxNumberBytes {
-			t.fail("%q is no number", shorten(w.Text))
-		}
-	}
-	if t.err != nil || w.Size == 0 {
-		return Value{kind: kind, text: w.Text}
+	if t.Bad() || size == 0 {
+		return Value{kind: kind, text: text}, name
 	}
 	if kind == List {
-		return t.list(int(w.Size), left-1)
+		return t.list(int(size), depth-1), name
 	}
-	return t.object(int(w.Size), left-1)
+	return t.object(int(size), depth-1), name
 }
 
-func (t *tree) list(size, left int) Value {
+func isNumber(text string) bool {
+	_, ok := splitNumber(text)
+	return ok && len(text) <= maxNumberBytes
+}
+
+func (t *tree) list(size, depth int) Value {
+	if !t.Take(1, nodeRoom) || !t.Take(size, valueRoom) {
+		return Value{}
+	}
 	n := &node{list: make([]Value, size)}
 	for i := range n.list {
-		if n.list[i] = t.read(false, left); t.err != nil {
+		if n.list[i], _ = t.read(false, depth); t.Bad() {
 			return Value{}
 		}
 	}
 	return Value{kind: List, node: n}
 }
 
-func (t *tree) object(size, left int) Value {
+func (t *tree) object(size, depth int) Value {
+	if !t.Take(1, nodeRoom) || !t.Take(size, memberRoom) {
+		return Value{}
+	}
 	n := &node{members: make([]Member, size)}
-	seen := make(map[string]struct{}, size)
 	for i := range n.members {
-		if len(t.tokens) > 0 {
-			n.members[i].Name = t.tokens[0].Name
-		}
-		if n.members[i].Value = t.read(true, left); t.err != nil {
+		m := &n.members[i]
+		if m.Value, m.Name = t.read(true, depth); t.Bad() {
 			return Value{}
 		}
-		if _, twice := seen[n.members[i].Name]; twice {
-			t.fail("the name %q occurs twice in its object", shorten(n.members[i].Name))
-			return Value{}
-		}
-		seen[n.members[i].Name] = struct{}{}
+	}
+	if !t.Take(namesRoom(size), 1) {
+		return Value{}
+	}
+	if at := twice(n.members); at >= 0 {
+		t.fail("the name %q occurs twice in its object", shorten(n.members[at].Name))
+		return Value{}
 	}
 	return Value{kind: Object, node: n}
+}
+
+// namesRoom is what looking for a name that occurs twice takes.
+func namesRoom(members int) int {
+	if members <= maxBareNames {
+		return 0
+	}
+	return members * textRoom
+}
+
+// twice returns a member whose name another has, -1 if there is none.
+func twice(members []Member) int {
+	if len(members) <= maxBareNames {
+		for i := range members {
+			for j := range i {
+				if members[i].Name == members[j].Name {
+					return i
+				}
+			}
+		}
+		return -1
+	}
+	names := make([]string, len(members))
+	for i := range members {
+		names[i] = members[i].Name
+	}
+	slices.Sort(names)
+	for i := 1; i < len(names); i++ {
+		if names[i] == names[i-1] {
+			return slices.IndexFunc(members, func(m Member) bool { return m.Name == names[i] })
+		}
+	}
+	return -1
 }

@@ -131,43 +131,51 @@ func eachValueText(v Value, visit func(string)) {
 
 // eachExtensions yields every place of an event where user extensions stand.
 func (e *Event) eachExtensions(yield func(*Extensions) bool) {
-	places := []*Extensions{&e.ILMD, &e.Extensions}
-	for _, l := range []*Location{e.ReadPoint, e.BizLocation} {
-		if l != nil {
-			places = append(places, &l.Extensions)
+	_ = yield(&e.ILMD) && yield(&e.Extensions) && e.eachPlaceOfRefs(yield) && e.eachPlaceOfQuantities(yield) && e.eachPlaceOfSensors(yield) &&
+		(e.PersistentDisposition == nil || yield(&e.PersistentDisposition.Extensions)) &&
+		(e.ErrorDeclaration == nil || yield(&e.ErrorDeclaration.Extensions))
+}
+
+func (e *Event) eachPlaceOfRefs(yield func(*Extensions) bool) bool {
+	for _, l := range [...]*Location{e.ReadPoint, e.BizLocation} {
+		if l != nil && !yield(&l.Extensions) {
+			return false
 		}
 	}
-	for _, refs := range [][]TypedRef{e.BizTransactions, e.Sources, e.Destinations} {
+	for _, refs := range [...][]TypedRef{e.BizTransactions, e.Sources, e.Destinations} {
 		for i := range refs {
-			places = append(places, &refs[i].Extensions)
+			if !yield(&refs[i].Extensions) {
+				return false
+			}
 		}
 	}
-	for _, qs := range [][]Quantity{e.Quantities, e.ChildQuantities, e.InputQuantities, e.OutputQuantities} {
+	return true
+}
+
+func (e *Event) eachPlaceOfQuantities(yield func(*Extensions) bool) bool {
+	for _, qs := range [...][]Quantity{e.Quantities, e.ChildQuantities, e.InputQuantities, e.OutputQuantities} {
 		for i := range qs {
-			places = append(places, &qs[i].Extensions)
+			if !yield(&qs[i].Extensions) {
+				return false
+			}
 		}
 	}
+	return true
+}
+
+func (e *Event) eachPlaceOfSensors(yield func(*Extensions) bool) bool {
 	for i := range e.SensorElements {
 		s := &e.SensorElements[i]
-		places = append(places, &s.Extensions)
-		if s.Metadata != nil {
-			places = append(places, &s.Metadata.Extensions)
+		if !yield(&s.Extensions) || s.Metadata != nil && !yield(&s.Metadata.Extensions) {
+			return false
 		}
 		for j := range s.Reports {
-			places = append(places, &s.Reports[j].Extensions)
+			if !yield(&s.Reports[j].Extensions) {
+				return false
+			}
 		}
 	}
-	if e.PersistentDisposition != nil {
-		places = append(places, &e.PersistentDisposition.Extensions)
-	}
-	if e.ErrorDeclaration != nil {
-		places = append(places, &e.ErrorDeclaration.Extensions)
-	}
-	for _, x := range places {
-		if !yield(x) {
-			return
-		}
-	}
+	return true
 }
 
 // contextOf composes an "@context" that declares the namespaces beside the standard context. Where two namespaces

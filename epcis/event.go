@@ -74,7 +74,10 @@ func (t Timestamp) UnixMilli() int64 {
 
 // Time returns the instant with the offset of its author; false when the text is absent or no instant.
 func (t Timestamp) Time() (time.Time, bool) {
-	at, err := parseTime(t.Text)
+	if _, err := parseTime(t.Text); err != nil {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(time.RFC3339Nano, t.Text)
 	return at, err == nil
 }
 

@@ -7,13 +7,15 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"waybill/crypto"
 )
 
 // What a decoder may allocate for each byte of input, beside 64 KiB. The densest JSON that is not refused is lists in lists,
 // the densest CBOR sensor reports or references that say next to nothing. Published sensor events take up to 20.
 const (
 	jsonFactor = 36
-	cborFactor = 30
+	cborFactor = 16
 	allowance  = 64 << 10
 )
 
@@ -106,6 +108,11 @@ func FuzzDecodeEvent(f *testing.F) {
 	}
 	f.Add([]byte{0xa2, 0, 1, 1, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
+		checkDecodeCost(t, "fuzzed", data)
+		budget := crypto.NewBudget(len(data) / 2)
+		if _, err := DecodeEventWithin(data, &budget); err == nil && budget.Left() < 0 {
+			t.Fatal("more was taken than there was")
+		}
 		e, err := DecodeEvent(data)
 		if err != nil {
 			if e != nil {
@@ -193,7 +200,7 @@ func TestDenseEvents(t *testing.T) {
 				data := append(append([]byte{}, head...), 0x99, byte(n>>8), byte(n))
 				data = append(data, strings.Repeat(one, n)...)
 				checkDecodeCost(t, fmt.Sprintf("%d of %.30x under %d", n, one, key), data)
-				if tooDense(data) {
+				if _, err := DecodeEvent(data); errors.Is(err, FaultTooLarge) {
 					refused++
 				}
 			}
@@ -222,13 +229,16 @@ func TestPublishedEventsAreNotDense(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			s := scales{rest: data}
-			s.item(eventShape, 0)
-			most, events = max(most, s.weight/len(data)), events+1
+			budget := crypto.NewBudget(len(data))
+			before := budget.Left()
+			if _, err := DecodeEventWithin(data, &budget); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			most, events = max(most, int(before-budget.Left())/len(data)), events+1
 		}
 	}
-	if events == 0 || most > weightPerByte*2/3 {
-		t.Errorf("of %d events one weighs %d for each byte, and %d are refused", events, most, weightPerByte)
+	if events == 0 || most > crypto.BudgetPerByte {
+		t.Errorf("of %d events one weighs %d for each byte", events, most)
 	}
 	t.Logf("%d events weigh at most %d for each byte", events, most)
 }

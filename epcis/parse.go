@@ -34,11 +34,11 @@ const (
 	freeRoom    = 16 << 10
 	roomPerByte = 12
 
-	textRoom     = 60
-	refRoom      = 150
-	quantityRoom = 160
-	elementRoom  = 400
-	reportRoom   = 700
+	jsonText     = 60
+	jsonRef      = 150
+	jsonQuantity = 160
+	jsonElement  = 400
+	jsonReport   = 700
 )
 
 // take counts a list against what a text of this length may ask for.

@@ -17,21 +17,21 @@ var eventFields = map[string]func(p *parser, e *Event, v Value, at *path){
 	"childEPCs":           func(p *parser, e *Event, v Value, at *path) { e.ChildEPCs = p.iris(v, at) },
 	"inputEPCList":        func(p *parser, e *Event, v Value, at *path) { e.InputEPCs = p.iris(v, at) },
 	"outputEPCList":       func(p *parser, e *Event, v Value, at *path) { e.OutputEPCs = p.iris(v, at) },
-	"quantityList":        func(p *parser, e *Event, v Value, at *path) { e.Quantities = list(p, v, at, quantityRoom, p.quantity) },
+	"quantityList":        func(p *parser, e *Event, v Value, at *path) { e.Quantities = list(p, v, at, jsonQuantity, p.quantity) },
 	"childQuantityList": func(p *parser, e *Event, v Value, at *path) {
-		e.ChildQuantities = list(p, v, at, quantityRoom, p.quantity)
+		e.ChildQuantities = list(p, v, at, jsonQuantity, p.quantity)
 	},
 	"inputQuantityList": func(p *parser, e *Event, v Value, at *path) {
-		e.InputQuantities = list(p, v, at, quantityRoom, p.quantity)
+		e.InputQuantities = list(p, v, at, jsonQuantity, p.quantity)
 	},
 	"outputQuantityList": func(p *parser, e *Event, v Value, at *path) {
-		e.OutputQuantities = list(p, v, at, quantityRoom, p.quantity)
+		e.OutputQuantities = list(p, v, at, jsonQuantity, p.quantity)
 	},
 	"readPoint":   func(p *parser, e *Event, v Value, at *path) { e.ReadPoint = p.location(v, at) },
 	"bizLocation": func(p *parser, e *Event, v Value, at *path) { e.BizLocation = p.location(v, at) },
 	"ilmd":        func(p *parser, e *Event, v Value, at *path) { e.ILMD = p.ilmd(v, at) },
 	"sensorElementList": func(p *parser, e *Event, v Value, at *path) {
-		e.SensorElements = list(p, v, at, elementRoom, p.sensorElement)
+		e.SensorElements = list(p, v, at, jsonElement, p.sensorElement)
 	},
 	"errorDeclaration": func(p *parser, e *Event, v Value, at *path) { e.ErrorDeclaration = p.errorDeclaration(v, at) },
 	"certificationInfo": func(p *parser, e *Event, v Value, at *path) {
@@ -41,13 +41,13 @@ var eventFields = map[string]func(p *parser, e *Event, v Value, at *path){
 		e.PersistentDisposition = p.persistentDisposition(v, at)
 	},
 	"bizTransactionList": func(p *parser, e *Event, v Value, at *path) {
-		e.BizTransactions = list(p, v, at, refRoom, p.typedRef("bizTransaction", &bizTransactionTypes))
+		e.BizTransactions = list(p, v, at, jsonRef, p.typedRef("bizTransaction", &bizTransactionTypes))
 	},
 	"sourceList": func(p *parser, e *Event, v Value, at *path) {
-		e.Sources = list(p, v, at, refRoom, p.typedRef("source", &sourceDestTypes))
+		e.Sources = list(p, v, at, jsonRef, p.typedRef("source", &sourceDestTypes))
 	},
 	"destinationList": func(p *parser, e *Event, v Value, at *path) {
-		e.Destinations = list(p, v, at, refRoom, p.typedRef("destination", &sourceDestTypes))
+		e.Destinations = list(p, v, at, jsonRef, p.typedRef("destination", &sourceDestTypes))
 	},
 }
 
@@ -113,7 +113,7 @@ func (p *parser) iri(v Value, at *path) string {
 	return p.prefixes.expand(s)
 }
 
-func (p *parser) iris(v Value, at *path) []string { return list(p, v, at, textRoom, p.iri) }
+func (p *parser) iris(v Value, at *path) []string { return list(p, v, at, jsonText, p.iri) }
 
 func (p *parser) time(v Value, at *path) Timestamp { return Timestamp{Text: p.text(v, at)} }
 
@@ -212,9 +212,9 @@ func (p *parser) persistentDisposition(v Value, at *path) *PersistentDisposition
 		word := func(v Value, at *path) string { return p.word(v, at, &dispositions) }
 		switch m.Name {
 		case "set":
-			d.Set = list(p, m.Value, at, textRoom, word)
+			d.Set = list(p, m.Value, at, jsonText, word)
 		case "unset":
-			d.Unset = list(p, m.Value, at, textRoom, word)
+			d.Unset = list(p, m.Value, at, jsonText, word)
 		default:
 			p.extension(&d.Extensions, m, at)
 		}

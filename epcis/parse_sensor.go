@@ -7,7 +7,7 @@ func (p *parser) sensorElement(v Value, at *path) SensorElement {
 		case "sensorMetadata":
 			s.Metadata = p.sensorMetadata(m.Value, at)
 		case "sensorReport":
-			s.Reports = list(p, m.Value, at, reportRoom, p.sensorReport)
+			s.Reports = list(p, m.Value, at, jsonReport, p.sensorReport)
 		default:
 			p.extension(&s.Extensions, m, at)
 		}

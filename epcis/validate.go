@@ -88,7 +88,7 @@ func tooDeep(v Value, left int) bool {
 }
 
 func (s *faultSink) checkTime(t Timestamp, at *path) {
-	if t.IsZero() {
+	if t.IsZero() || s.full() {
 		return
 	}
 	if _, err := parseTime(t.Text); err != nil {

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 )
 
 // One valid event of each type; the table below breaks them one way at a time.
@@ -279,5 +282,29 @@ func TestValidateMadeEvents(t *testing.T) {
 	bodiless.EPCs, bodiless.Quantities, bodiless.SensorElements = nil, nil, nil // a read point alone
 	if faults := bodiless.Validate(); len(faults) != 1 || faults[0].Pointer != "/epcList" {
 		t.Errorf("an event about nothing: %v", faults)
+	}
+}
+
+// TestUsualTimes: the quick reading of times is what time.Parse makes of them.
+func TestUsualTimes(t *testing.T) {
+	quick := 0
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(
+			rapid.StringMatching(`20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,10})?(Z|[+-][01][0-9]:[0-6][0-9])`),
+			rapid.StringMatching(`[0-9]{4}-[0-9]{2}.[0-9]{2}T[0-9]{2}.[0-9]{2}.[0-9]{2}(\.[0-9]{0,3})?[Z+-]{0,2}[0-9:]{0,5}`)).Draw(t, "text")
+		if len(text) < 20 {
+			return
+		}
+		at, ok := usualTime(text)
+		if !ok {
+			return
+		}
+		quick++
+		if want, err := time.Parse(time.RFC3339Nano, text); err != nil || !at.Equal(want) {
+			t.Fatalf("%s is read as %v, want %v, %v", text, at, want, err)
+		}
+	})
+	if quick == 0 {
+		t.Error("no time was read quickly")
 	}
 }

@@ -174,6 +174,18 @@ func (p prefixMap) expand(s string) string {
 	return s
 }
 
+// growth returns the length of what expand makes, 0 if that is the text itself.
+func (p prefixMap) growth(s string) int {
+	prefix, local, found := strings.Cut(s, ":")
+	if !found || strings.HasPrefix(local, "//") {
+		return 0
+	}
+	if ns, ok := p.lookup(prefix); ok {
+		return len(ns) + len(local)
+	}
+	return 0
+}
+
 // BizStep, Disposition and the following return the one form of a vocabulary value in which events hold it: the bare
 // word of a standard value however it is spelled, anything else unchanged. They are for queries, whose parameters come
 // in any spelling.

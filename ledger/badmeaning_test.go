@@ -194,7 +194,7 @@ func (b *badInput) strange(table refusals, author crypto.Address, payload []byte
 	p := read()
 	fieldsOf(kind.String(), reflect.ValueOf(p).Elem(), func(path string, v reflect.Value) {
 		b.strangeValues(path, v, author, func(value string) {
-			b.note(table, path, value, wrap(mustMarshal(p)))
+			b.note(table, path, value, wrap(reflected(b.t, p)))
 		})
 	})
 }

@@ -70,7 +70,8 @@ func FuzzPayload(f *testing.F) {
 	f.Add(uint16(KindSubmitEvidence), evidence.Body.Payload[:len(evidence.Body.Payload)-1])
 	f.Fuzz(func(t *testing.T, kind uint16, data []byte) {
 		tx := &Transaction{Body: Body{Kind: Kind(kind), Payload: data}}
-		if err := tx.decodePayload(); err != nil {
+		budget := crypto.NewBudget(len(data))
+		if err := tx.decodePayload(&budget); err != nil {
 			return
 		}
 		again, err := crypto.Marshal(tx.payload)

@@ -19,7 +19,7 @@ func hashes(b []byte, list []crypto.Hash) []byte {
 }
 
 func parseHashes(p *crypto.PlainCBOR) []crypto.Hash {
-	list := make([]crypto.Hash, p.Array())
+	list := make([]crypto.Hash, p.Array(crypto.HashSize))
 	for i := range list {
 		p.Fixed(list[i][:])
 	}
@@ -117,7 +117,7 @@ func (c *Contents) ParseCBOR(p *crypto.PlainCBOR) {
 	if !p.Struct(2) {
 		return
 	}
-	c.Items = make([]string, p.Array())
+	c.Items = make([]string, p.Array(16))
 	for i := range c.Items {
 		c.Items[i] = p.Text()
 	}
@@ -140,7 +140,7 @@ func packedAmounts(b []byte, list []PackedAmount) []byte {
 }
 
 func parsePackedAmounts(p *crypto.PlainCBOR) []PackedAmount {
-	list := make([]PackedAmount, p.Array())
+	list := make([]PackedAmount, p.Array(56))
 	for i := range list {
 		q := &list[i]
 		if !p.Struct(4) {

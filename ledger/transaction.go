@@ -157,17 +157,18 @@ func DecodeTransaction(raw []byte) (*Transaction, error) {
 		return nil, malformed(ErrTooLarge, "a transaction is at most %d bytes, got %d; split it", MaxTransactionBytes, len(raw))
 	}
 	var e envelope
-	if err := crypto.Unmarshal(raw, &e); err != nil {
+	budget := crypto.NewBudget(len(raw))
+	if err := crypto.UnmarshalWithin(raw, &e, &budget); err != nil {
 		return nil, malformedBy(ErrEncoding, err, "transaction")
 	}
 	tx := &Transaction{raw: raw, Signatures: e.Signatures, id: crypto.Sum(crypto.TagTransaction, e.Body), charged: len(e.Body)}
-	if err := crypto.Unmarshal(e.Body, &tx.Body); err != nil {
+	if err := crypto.UnmarshalWithin(e.Body, &tx.Body, &budget); err != nil {
 		return nil, malformedBy(ErrEncoding, err, "transaction body")
 	}
 	if err := tx.checkForm(); err != nil {
 		return nil, err
 	}
-	if err := tx.decodePayload(); err != nil {
+	if err := tx.decodePayload(&budget); err != nil {
 		return nil, err
 	}
 	return tx, nil
@@ -206,12 +207,12 @@ func (tx *Transaction) checkForm() error {
 	return nil
 }
 
-func (tx *Transaction) decodePayload() error {
+func (tx *Transaction) decodePayload(budget *crypto.Budget) error {
 	p := newPayload(tx.Body.Kind)
 	if p == nil {
 		return malformed(ErrKind, "transaction kind %d is not known; upgrade this program", uint16(tx.Body.Kind))
 	}
-	if err := crypto.Unmarshal(tx.Body.Payload, p); err != nil {
+	if err := crypto.UnmarshalWithin(tx.Body.Payload, p, budget); err != nil {
 		return malformedBy(ErrPayload, err, "%s", tx.Body.Kind)
 	}
 	if err := p.check(); err != nil {

@@ -183,7 +183,7 @@ func TestPayloadsRefuse(t *testing.T) {
 		{"capture in mode 2", &Capture{Mode: 2, Events: [][]byte{event}}, ErrPayload},
 		{"capture of garbage", &Capture{Events: [][]byte{{0xa0}}}, ErrEvent},
 		{"capture with a cut event", &Capture{Events: [][]byte{event, event[:len(event)-1]}}, ErrEvent},
-		{"capture of too many", &Capture{Events: make([][]byte, MaxEvents+1)}, ErrPayload},
+		{"capture of too many", &Capture{Events: slices.Repeat([][]byte{make([]byte, 9)}, MaxEvents+1)}, ErrPayload},
 		{"organisation without name", &RegisterOrganisation{}, ErrPayload},
 		{"organisation with a long name", &RegisterOrganisation{Name: long}, ErrPayload},
 		{"name with a control character", &RegisterOrganisation{Name: "a\nb"}, ErrPayload},
