@@ -153,6 +153,15 @@ func (c *Client) Yields(ctx context.Context, party string, p Page) (*YieldList, 
 	return askState[YieldList](ctx, c, "/v1/yields", p.with("party", party))
 }
 
+// AttachmentFilter chooses attachments: of what was attached to a thing or place (Parent), or of a device or component, one of
+// the two, at some moment between two times (RFC 3339), both included; empty: whenever.
+type AttachmentFilter struct{ Parent, Device, From, Until string }
+
+// Attachments lists which device was attached to what, and when, by device and time.
+func (c *Client) Attachments(ctx context.Context, f AttachmentFilter, p Page) (*AttachmentList, error) {
+	return askState[AttachmentList](ctx, c, "/v1/attachments", p.with("parent", f.Parent, "device", f.Device, "from", f.From, "until", f.Until))
+}
+
 // Proposals lists proposals to the validators, newest first. state is "open", "passed", "rejected", "failed" or empty.
 func (c *Client) Proposals(ctx context.Context, state string, p Page) (*ProposalList, error) {
 	return askState[ProposalList](ctx, c, "/v1/proposals", p.with("state", state))

@@ -279,6 +279,7 @@ func TestClientReachesEveryRoute(t *testing.T) {
 		func() error { _, err := c.Attestation(ctx, "https://x/y", false); return err }, func() error { _, err := c.Anchors(ctx, "", "", Page{}); return err },
 		func() error { _, err := c.Anchor(ctx, crypto.Hash{}, false); return err }, func() error { _, err := c.Yields(ctx, "x", Page{}); return err },
 		func() error { _, err := c.Proposals(ctx, "", Page{}); return err }, func() error { _, err := c.Proposal(ctx, crypto.Hash{}, false); return err },
+		func() error { _, err := c.Attachments(ctx, AttachmentFilter{Parent: "x"}, Page{}); return err },
 		func() error { _, err := c.Params(ctx, false); return err }, func() error { _, err := c.MassBalance(ctx, BalanceSheet{Lot: "x"}); return err },
 		func() error { _, err := c.Certificate(ctx, CertificateRequest{Item: "x"}); return err },
 		func() error { return c.Live(ctx) }, func() error { return c.Healthy(ctx) }, func() error { return c.Ready(ctx) },

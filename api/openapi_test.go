@@ -288,6 +288,7 @@ func TestAnswersConform(t *testing.T) {
 	h.node.seal()
 	h.chain()
 	h.ruled()
+	h.attached()
 	doc, err := readOpenAPI()
 	if err != nil {
 		t.Fatal(err)
@@ -309,6 +310,7 @@ func TestAnswersConform(t *testing.T) {
 		"GET /v1/shipments /v1/shipments?from=" + farm, "GET /v1/shipments/{shipment} /v1/shipments/" + id(50).String(), "GET /v1/balances /v1/balances?party=" + farm,
 		"GET /v1/attestations /v1/attestations", "GET /v1/attestations/{id} /v1/attestations/urn:x:1?prove=true", "GET /v1/anchors /v1/anchors",
 		"GET /v1/anchors/{document} /v1/anchors/" + id(7).String(), "GET /v1/yields /v1/yields?party=" + farm, "GET /v1/proposals /v1/proposals",
+		"GET /v1/attachments /v1/attachments?parent=" + pallet1,
 		"GET /v1/proposals/{proposal} /v1/proposals/" + id(8).String(), "GET /v1/params /v1/params?prove=true",
 		"GET /v1/massbalance /v1/massbalance?party=" + farm + "&class=" + strings.TrimSuffix(trace.Key(lot1), "/10/L1"),
 		"GET /epcis/v2/capture /epcis/v2/capture", "GET /epcis/v2/capture/{captureID} /epcis/v2/capture/" + refusedTx.ID().String(),

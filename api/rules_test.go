@@ -192,7 +192,7 @@ func TestAsOf(t *testing.T) {
 	for _, target := range []string{
 		"/v1/items?id=" + bag1, "/v1/accounts/" + farmAddress.String(), "/v1/organisations", "/v1/organisations/" + farmAddress.String(), "/v1/prefixes/" + farmPrefix,
 		"/v1/validators", "/v1/notices", "/v1/disputes", "/v1/shipments?to=" + farmAddress.String(), "/v1/balances?party=" + farmAddress.String(), "/v1/attestations",
-		"/v1/anchors", "/v1/yields?party=" + farmAddress.String(), "/v1/proposals", "/v1/params", "/v1/scope?item=" + bag1, "/v1/massbalance?lot=" + lot1, "/v1/proofs/state?key=aa",
+		"/v1/anchors", "/v1/yields?party=" + farmAddress.String(), "/v1/attachments?parent=" + pallet1, "/v1/proposals", "/v1/params", "/v1/scope?item=" + bag1, "/v1/massbalance?lot=" + lot1, "/v1/proofs/state?key=aa",
 	} {
 		u, err := url.Parse(target)
 		check(t, err)

@@ -86,6 +86,7 @@ func rulesTable() []route {
 		list("/v1/attestations", listAttestations, "issuer", "subject"), one("/v1/attestations/{id}", getAttestation),
 		list("/v1/anchors", listAnchors, "author", "about"), one("/v1/anchors/{document}", getAnchor),
 		list("/v1/yields", listYields, "party"),
+		list("/v1/attachments", listAttachments, "parent", "device", "from", "until"),
 		list("/v1/proposals", listProposals, "state"), one("/v1/proposals/{proposal}", getProposal),
 		one("/v1/params", getParams),
 	}

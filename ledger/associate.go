@@ -347,11 +347,23 @@ func ReadAttachments(v View, parent string, fromMs, untilMs int64) ([]Attachment
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range of.Intervals {
-			if a.Parent == parent && !a.NoStart && a.FromMs <= untilMs && (a.End == EndOpen || fromMs < a.UntilMs) {
+		for _, a := range of.During(fromMs, untilMs) {
+			if a.Parent == parent {
 				out = append(out, Attachment{Device: id, Association: a})
 			}
 		}
 	}
 	return out, nil
+}
+
+// During lists the intervals that share a moment with fromMs to untilMs, ms since the Unix epoch, both included, by time.
+// Intervals of which only the end is known are left out.
+func (a *Associations) During(fromMs, untilMs int64) []Association {
+	var out []Association
+	for _, i := range a.Intervals {
+		if !i.NoStart && i.FromMs <= untilMs && (i.End == EndOpen || fromMs < i.UntilMs) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
