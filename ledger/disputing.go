@@ -76,8 +76,12 @@ func (t *txRun) disputable(event crypto.Hash) (*Shipment, *Finding) {
 	return &sh, nil
 }
 
-// flag marks a transaction that is no capture.
-func (t *txRun) flag(f *Finding) { t.receipt.Flags = append(t.receipt.Flags, *f) }
+// flag marks a transaction that is no capture, unless the finding is of a rule that is off.
+func (t *txRun) flag(f *Finding) {
+	if rule := f.Code.rule(); rule == 0 || t.params.Rules.of(rule) != Off {
+		t.receipt.Flags = append(t.receipt.Flags, *f)
+	}
+}
 
 // line makes a line canonical and takes out of the shipment what it says did not arrive or is rejected.
 func (d *disputeRun) line(l *DisputeLine, goods *PackedAmount) *Finding {

@@ -16,15 +16,20 @@ import (
 
 // TestScenarios runs testdata/*.txt. The commands are explained in testdata/README.md.
 func TestScenarios(t *testing.T) {
-	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
-		s := &scenario{t: t, names: map[string]string{}, labels: map[string]string{}, proposals: map[string]crypto.Hash{}}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			s.t = t
-			if s.net != nil {
-				s.net.t = t
-			}
-			return s.run(d)
-		})
+	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) { newScenario(t).runFile(t, path) })
+}
+
+func newScenario(t *testing.T) *scenario {
+	return &scenario{t: t, names: map[string]string{}, labels: map[string]string{}, proposals: map[string]crypto.Hash{}}
+}
+
+func (s *scenario) runFile(t *testing.T, path string) {
+	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+		s.t = t
+		if s.net != nil {
+			s.net.t = t
+		}
+		return s.run(d)
 	})
 }
 
@@ -37,7 +42,8 @@ type scenario struct {
 	lastAs string // name given to an event by "as"
 	last   *Transaction
 
-	proposals map[string]crypto.Hash // by title
+	proposals  map[string]crypto.Hash // by title
+	severities *severityTable         // of TestSeverityTable
 }
 
 func (s *scenario) run(d *datadriven.TestData) string {
@@ -89,6 +95,8 @@ func (s *scenario) run(d *datadriven.TestData) string {
 		return s.disputes(d)
 	case "attached":
 		return s.attached(d)
+	case "severity":
+		return s.severity(d)
 	}
 	d.Fatalf(s.t, "unknown command %s", d.Cmd)
 	return ""

@@ -16,7 +16,7 @@ import (
 // in one where all rules but R1 are off. What one rejects, another flags by the same code at the same place; to flag and to be off
 // leave the same state; and where nothing is rejected all three do.
 func TestSeverities(t *testing.T) {
-	rejected, accepted := map[int]int{}, 0
+	rejected, flagged, accepted := map[int]int{}, map[Code]int{}, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		p := DefaultParams()
 		if rapid.Bool().Draw(rt, "adopt") {
@@ -31,16 +31,22 @@ func TestSeverities(t *testing.T) {
 		net := newNet(t, g)
 		m := &modelRun{t: rt, net: net}
 		m.stockUp()
+		m.certify()
 		setSeverity(net.view, Flagged)
+		var done []step
 		for range rapid.IntRange(80, 160).Draw(rt, "events") {
 			if rapid.IntRange(0, 7).Draw(rt, "notice") == 0 {
 				m.anyNotice()
 			}
-			e := anyEvent(m)
+			said := step{org: rapid.IntRange(0, 1).Draw(rt, "author"), event: m.dress(anyEvent(m))}
 			if rapid.IntRange(0, 9).Draw(rt, "from the future") == 0 {
-				e.EventTime = epcis.NewTimestamp(net.timeMs + 60_000 + 2*p.ClockSkewMs)
+				said.event.EventTime = epcis.NewTimestamp(net.timeMs + 60_000 + 2*p.ClockSkewMs)
 			}
-			txs := []VerifiedTransaction{{tx: m.transaction(step{org: rapid.IntRange(0, 1).Draw(rt, "author"), event: e})}}
+			if len(done) > 0 && rapid.IntRange(0, 4).Draw(rt, "declare") == 0 {
+				said = rapid.SampledFrom(done[max(0, len(done)-5):]).Draw(rt, "wrong")
+				said.event = wrongly(said.event)
+			}
+			txs := []VerifiedTransaction{{tx: m.transaction(said)}}
 			off, rej := applyWith(rt, net, txs, Off), applyWith(rt, net, txs, Reject)
 			flag := m.apply(txs)
 			compareSeverities(rt, off, flag, rej)
@@ -49,11 +55,22 @@ func TestSeverities(t *testing.T) {
 			} else {
 				accepted++
 			}
+			if flag.Receipts[0].OK() && said.event.ErrorDeclaration == nil {
+				done = append(done, said)
+			}
+			for i := range flag.Receipts[0].Flags {
+				flagged[flag.Receipts[0].Flags[i].Code]++
+			}
 		}
 	})
-	rules := []int{4, 5, 6, 7, 8, 14}
+	for _, code := range []Code{CodeUndone, CodeOtherSubject, CodeNoCertificate, CodeClaimMixed} {
+		if flagged[code] == 0 {
+			t.Errorf("nothing was flagged as %s: %v", code, flagged)
+		}
+	}
+	rules := []int{4, 5, 6, 7, 8, 14, 16}
 	if !testing.Short() {
-		rules = append(rules, 9, 10, 12)
+		rules = append(rules, 9, 10, 11, 12, 13, 15)
 	}
 	for _, rule := range rules {
 		if rejected[rule] == 0 {
@@ -63,6 +80,38 @@ func TestSeverities(t *testing.T) {
 	if accepted < 100 {
 		t.Errorf("%d events were accepted", accepted)
 	}
+}
+
+// certify lets each of two organisations certify the other, one with segregated goods and one with a mass balance.
+func (m *modelRun) certify() {
+	for org := range 2 {
+		for i, model := range []ChainModel{Segregated, MassBalance} {
+			p := &Attest{ID: certID(org, i), Subject: orgAddress(org), Claim: "organic", Model: model, UntilMs: 1 << 50}
+			if r := m.execute(step{org: 1 - org, payload: p}); !r.OK() {
+				m.t.Fatalf("%s", r.Finding)
+			}
+		}
+	}
+}
+
+func certID(org, i int) string { return fmt.Sprintf("https://x.example/%d/%d", org, i) }
+
+// dress adds to an event what certificates, dates of goods, sales and ids are judged by.
+func (m *modelRun) dress(e *epcis.Event) *epcis.Event {
+	for range max(0, rapid.IntRange(-2, 2).Draw(m.t, "certificates")) {
+		e.CertificationInfo = append(e.CertificationInfo, m.pick("certificate", certID(0, 0), certID(0, 1), certID(1, 0), certID(1, 1), "https://x.example/none"))
+	}
+	if e.Action == epcis.ActionAdd && e.Type == epcis.ObjectEvent && rapid.Bool().Draw(m.t, "dated") {
+		e.Namespaces = []epcis.Namespace{{Prefix: "cbvmda", URI: "urn:epcglobal:cbv:mda:"}}
+		e.ILMD = []epcis.Member{{Name: "cbvmda:itemExpirationDate", Value: epcis.NewText(m.pick("date", "2026-04-01", "2027-04-01"))}}
+	}
+	switch rapid.IntRange(0, 9).Draw(m.t, "end") {
+	case 0:
+		e.Disposition = "retail_sold"
+	case 1:
+		e.EventID = "urn:uuid:again"
+	}
+	return e
 }
 
 func setSeverity(v mapView, s Severity) {
@@ -98,6 +147,7 @@ func compareSeverities(rt *rapid.T, off, flag, rej *Update) {
 	}
 	sameWrites(rt, "off and flagged", off, flag)
 	switch {
+	case r.OK() && hasFlag(*r, CodeUndoneHeld): // only a network that rejects keeps goods under a notice by not undoing
 	case r.OK():
 		sameWrites(rt, "flagged and rejecting", flag, rej)
 	case r.Code.always() || r.Code.rule() == 0:
