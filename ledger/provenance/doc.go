@@ -12,13 +12,30 @@
 //   - Transactions, each in its block, with the receipt that the ledger gave it.
 //   - For each thing the list of the events on its chain.
 //
-// A thing's record holds the number of events that ever named it and the head of the hash chain over them. The events of
-// the certificate fold to that head: nothing was left out, added, replaced or reordered. So do [ledger.Item].Made and the
-// records of its edges and their links say what it was made of: no ancestor was left out. The mark of every event
-// ([ledger.EventMark], in the state too) binds its author, transaction and height to the newest validators that are used, so
-// that keys of validators who left long ago cannot change any of it. What they could change is the time of an old block, and
-// what the rules had to say about an event in it: those stand in header and receipt alone. For all things the holds are shown, of the thing, its
-// lot and its class, and every notice in them: no recall was left out.
+// A thing's record holds the number of events that ever named it and the head of the hash chain over them. The events of the
+// certificate fold to that head: nothing was left out, added, replaced or reordered. So do [ledger.Item].Made and the records
+// of its edges and their links say what it was made of: no ancestor was left out. The mark of every event ([ledger.EventMark],
+// in the state too) binds its author, transaction and height. For all things the holds are shown, of the thing, its lot and
+// its class, and every notice in them: no recall was left out.
+//
+// # What is trusted
+//
+// Genesis, or a later checkpoint, is taken on trust; from there on more than two thirds of the validators of each epoch are, but
+// not all for the same:
+//
+//   - The records are under one state root, that of the header of block Signed.Block, so they rest on the validators of the epoch
+//     of that block alone, the newest that is used. So does all that follows from records and marks: which events there are, who
+//     signed them, in which transaction and at which height they were recorded, what a thing was made of, where it is and who
+//     holds it, and the notices over it. Keys of validators who left before can change none of this.
+//   - The header of an older block and the receipts of its transactions rest on the validators of the epoch of that block, and
+//     on their keys as they are kept since. Who has more than two thirds of an epoch's keys, though their owners left long ago,
+//     can sign another header for a height of that epoch: with another time ([Event].RecordedMs, and Report.TimeMs and Block if the
+//     height itself lies before Signed.Block's epoch) and with other receipts (what the rules had to say, Event.Flags, and the
+//     name of the author's organisation at that time, Event.OrgThen). What events say of themselves is signed by their author.
+//   - That the hand-overs lead to the validators of today is worth what the keys of all epochs between are: see Report.Stale.
+//     Whoever compares a block with a source it trusts (Trust.Pin) needs to rely on no epoch before that block.
+//   - A certificate is of its height. One of before a recall holds for ever, does not show the recall, and says when it is of
+//     (Report.Height, TimeMs, AgeMs): whether that is new enough is for whoever asks to decide.
 //
 // # What is followed
 //

@@ -300,6 +300,10 @@ func (v *verifier) checkTransactions() error {
 			return refuse(ErrDuplicate, nil, "block %d comes after block %d", b.Height, last)
 		}
 		last = b.Height
+		if b.Result > v.cert.head.Committing { // else the last hand-over might lead to that alone, and not to the state
+			return refuse(ErrExtra, nil, "block %d, for the receipts of block %d, lies above block %d, which commits to the state", b.Result, b.Height,
+				v.cert.head.Committing)
+		}
 		if blocks[i], err = v.header(b.Height); err != nil {
 			return err
 		}
