@@ -113,18 +113,14 @@ func (t *txRun) notHolder(subjects []string) *Finding {
 	return nil
 }
 
-// broughtIn reports whether it was the author who brought a thing onto the ledger, and not only saw it: anybody may see.
+// broughtIn reports whether it was the author who brought a thing onto the ledger, all of it, and not only saw it: anybody
+// may see.
 func (t *txRun) broughtIn(id string) bool {
 	if item, ok := get[Item](t.o, t.o.itemKey(id)); ok {
 		return item.BornBy == t.author && item.State != StateObserved
 	}
 	lot, ok := get[Lot](t.o, LotKey(id))
-	if !ok || lot.BornBy != t.author {
-		return false
-	}
-	e := eventRun{txRun: t}
-	_, _, ever := e.stock(&lot, t.author)
-	return ever
+	return ok && lot.BornBy == t.author && len(lot.Units) > 0 && lot.Flags&FlagShared == 0
 }
 
 // openKey is where the number of open notices of an issuer is.
@@ -183,16 +179,27 @@ func (t *txRun) release(p *ReleaseNotice) *Finding {
 
 // mayRelease reports whether the author has the authority of a notice now. That of a regulator is the office: who lost it
 // releases nothing. Otherwise it is the issuer's word, or that of who by now holds the prefixes of all subjects; a
-// delegation is no authority over what somebody else has said.
+// delegation is no authority over what somebody else has said. A regulator stands in for an issuer that is gone.
 func (t *txRun) mayRelease(rec *NoticeRecord) bool {
+	regulator := t.isRegulator(t.author)
 	if rec.Authority == AsRegulator {
-		return t.isRegulator(t.author)
+		return regulator
 	}
-	if rec.Issuer == t.author {
+	if rec.Issuer == t.author || regulator && t.abandoned(rec) {
 		return true
 	}
 	return !slices.ContainsFunc(rec.Subjects, func(id string) bool {
 		h := t.holderOf(id)
 		return !h.ok || h.holder != t.author
 	})
+}
+
+// abandoned reports whether a notice has nobody whose say over the goods a regulator must respect: its issuer was expelled
+// from the network, which is for registrars or the validators to do, or never showed that the goods are its own.
+func (t *txRun) abandoned(rec *NoticeRecord) bool {
+	if rec.Authority == AsOrigin {
+		return true
+	}
+	org, ok := get[Organisation](t.o, OrganisationKey(rec.Issuer))
+	return !ok || !org.Admitted
 }

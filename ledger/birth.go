@@ -171,7 +171,15 @@ func (e *eventRun) claimHeld(t thing, item *Item) *Finding {
 	return nil
 }
 
-// produce adds an amount to a lot, in the author's hands.
+// beginLot makes the author who brought a lot onto the ledger, if nobody has had any of it so far: others only saw it.
+func (e *eventRun) beginLot(lot *Lot) {
+	if len(lot.Units) == 0 {
+		lot.BornBy, lot.BornEvent = e.author, e.e.hash
+	}
+}
+
+// produce adds an amount to a lot, in the author's hands. A lot under nobody's prefix is that of who brought it onto the
+// ledger; classes without lots are everybody's, as their names are.
 func (e *eventRun) produce(l amountOf) *Finding {
 	unverified, f := e.mayName(l.thing)
 	if f != nil {
@@ -181,6 +189,13 @@ func (e *eventRun) produce(l amountOf) *Finding {
 	if lot.BornEvent.IsZero() { // there is none, or what is left of one that was undone
 		lot.ID, lot.BornBy, lot.BornEvent = l.id, e.author, e.e.hash
 		lot.Flags &^= FlagUndone
+	}
+	e.beginLot(&lot)
+	if unverified && lot.BornBy != e.author {
+		if !isClass(l.id) {
+			return e.judge(finding(CodeForeignLot, l.at, l.id, e.orgName(lot.BornBy), e.orgName(e.author)).against(lot.BornEvent, crypto.Hash{}, 0))
+		}
+		lot.Flags |= FlagShared
 	}
 	if lot.LotNumber = lotNumberOf(l.id); lot.LotNumber == "" {
 		lot.LotNumber = e.e.lotNumber

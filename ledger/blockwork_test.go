@@ -33,6 +33,7 @@ func TestBlockWorkIsNeverSkipped(t *testing.T) {
 		"no epoch":           {func(v mapView) { delete(v, keyEpoch) }, false},
 		"no set":             {func(v mapView) { delete(v, string(setKey(e.Set.Hash()))) }, true},
 		"no validator":       {func(v mapView) { delete(v, string(ValidatorKey(valKey(2)))) }, true},
+		"no turn":            {func(v mapView) { delete(v, string(turnKey(readAll(t, v).Head))) }, false},
 		"no step":            {func(v mapView) { delete(v, string(followKey(busy.notice, 0))) }, false},
 		"no proposal":        {func(v mapView) { delete(v, string(ProposalKey(busy.proposal))) }, true},
 		"no release":         {func(v mapView) { delete(v, string(releaseKey(0))) }, false},

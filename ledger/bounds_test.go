@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"waybill/consensus/quorum"
 	"waybill/epcis"
 )
 
@@ -23,12 +24,37 @@ func TestKeysOfAnAccountAreBounded(t *testing.T) {
 	if r := add(maxAccountKeys); r.Code != CodeTooManyKeys {
 		t.Error(r.Finding)
 	}
-	// A revoked key keeps its place: it may not come back.
+	// A revoked key keeps its place, and may not come back, as long as what it signed may be executed.
 	if r := n.one(n.tx("org0", &RevokeKey{Key: keyOf("further0").Public()})); !r.OK() {
 		t.Fatal(r.Finding)
 	}
+	until := n.height + 1
 	if r := add(maxAccountKeys); r.Code != CodeTooManyKeys {
 		t.Error(r.Finding)
+	}
+	n.height = until + quorum.Height(n.genesis.Params.ExpiryWindow) - 1
+	if r := add(0); r.Code != CodeKeyKnown {
+		t.Error(r.Finding)
+	}
+	if r := add(maxAccountKeys); r.Code != CodeOK {
+		t.Error(r.Finding)
+	}
+	if r := add(maxAccountKeys + 1); r.Code != CodeTooManyKeys {
+		t.Error(r.Finding)
+	}
+}
+
+// TestTheFirstKeyStaysRevoked: the key that an account is named by is not forgotten to be revoked, however long ago.
+func TestTheFirstKeyStaysRevoked(t *testing.T) {
+	n, _ := limitsNet(t, DefaultParams())
+	second := keyOf("second")
+	n.must(n.tx("org0", &AddKey{Key: second.Public()}))
+	n.must(n.tx("org0", &RevokeKey{Key: keyOf("org0").Public()}))
+	n.height += quorum.Height(10 * n.genesis.Params.ExpiryWindow)
+	third := n.body("org0", &AddKey{Key: keyOf("third").Public()})
+	n.must(n.sign(third, "second"))
+	if acct, err := ReadAccount(n.view, orgAddress(0)); err != nil || len(acct.Keys) != 3 || acct.KeyActive(orgAddress(0), keyOf("org0").Public(), n.height) {
+		t.Errorf("%+v, %v", acct, err)
 	}
 }
 

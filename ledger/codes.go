@@ -35,6 +35,7 @@ const (
 	CodeNoPrefix          Code = 202
 	CodeNoNamespace       Code = 203
 	CodeDelegationExpired Code = 204
+	CodeForeignLot        Code = 205
 
 	// R3: identifiers and the event itself.
 	CodeBadIdentifier Code = 301
@@ -281,6 +282,7 @@ var codes = map[Code]codeInfo{
 	CodeNoPrefix:          {"no-prefix", "nobody on this network holds a company prefix of {0}", "Claim the prefix and have a registrar approve it"},
 	CodeNoNamespace:       {"no-namespace", "{0} is no GS1 identifier, so nobody can show that it is theirs", "Use a GS1 identifier under your own prefix where you can"},
 	CodeDelegationExpired: {"delegation-expired", "the delegation of {0} by {1} to {2} ended at {3t}, the block's time is {4t}", "Ask {1} for a new delegation or use your own prefix"},
+	CodeForeignLot:        {"foreign-lot", "{0} was brought onto the ledger by {1} and is under nobody's company prefix, so {2} makes no more of it", "Use a lot number of your own, or claim the prefix and have a registrar approve it"},
 
 	CodeBadIdentifier: {"bad-identifier", "{0} is not a valid identifier: {1}", "Correct the identifier"},
 	CodeBadEvent:      {"bad-event", "{0}", "Correct the event"},
@@ -505,7 +507,7 @@ func (c Code) rule() int {
 // always reports whether the code refuses whatever the severity of its rule: it protects what the state means.
 func (c Code) always() bool {
 	switch c {
-	case CodeForeignPrefix, CodeDelegationExpired, CodeBadEvent, CodeInexactUnit, CodeTooManyOpen, CodeTooManyLots, CodePackingCycle, CodePackingDepth,
+	case CodeForeignPrefix, CodeForeignLot, CodeDelegationExpired, CodeBadEvent, CodeInexactUnit, CodeTooManyOpen, CodeTooManyLots, CodePackingCycle, CodePackingDepth,
 		CodeContainerFull, CodeTooMuchWork, CodeBadQuantity, CodeTooManyUnits, CodeGenealogyCycle, CodeGenealogyDepth, CodeTransformFull:
 		return true
 	}

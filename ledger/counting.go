@@ -64,6 +64,7 @@ func (e *eventRun) countGain(l amountOf, lot *Lot, had Amount, ever bool) *Findi
 	}
 	switch {
 	case grows:
+		e.takeOver(lot)
 		e.mark(finding(CodeGrown, l.at, e.orgName(e.author), l.text(), l.id, textOf(gain, l.unit)))
 	case !ever:
 		e.mark(finding(CodeCountForeign, l.at, e.orgName(e.author), l.text(), l.id))

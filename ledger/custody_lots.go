@@ -127,6 +127,9 @@ func (e *eventRun) receiveLot(l amountOf) *Finding {
 			}
 			e.mark(finding(CodeGrown, l.at, e.orgName(e.author), l.text(), l.id, textOf(left, l.unit)))
 			l.amount = left
+			if lot, ok := e.lot(l.id); ok {
+				e.takeOver(&lot)
+			}
 			return e.credit(l, e.author)
 		}
 		f := finding(CodeOverage, l.at, l.text(), l.id, textOf(got, l.unit), e.orgName(e.author))
@@ -147,6 +150,7 @@ func (e *eventRun) receiveIdleLot(l amountOf, lot *Lot) *Finding {
 		if ok, f := e.mayGain(l); !ok {
 			return f
 		}
+		e.takeOver(lot)
 		return e.credit(l, e.author)
 	}
 	f := finding(CodeNothingShipped, l.at, l.id, e.orgName(e.author))

@@ -54,7 +54,9 @@
 //     packed item unpacks it (R8); a device is attached where it was last said to be (R9); goods under a notice and expired
 //     goods move (R12, R13); late and ill-named events count (R14, R15, R3); adopt networks create unknown goods when they
 //     are first seen, marked [FlagUnverified] (R5).
-//   - A company prefix held by somebody else is refused in every mode.
+//   - A company prefix held by somebody else is refused in every mode. So is making more of a lot under nobody's prefix that
+//     somebody else brought onto the ledger; in adopt networks only that one may have more of it than is known. A class without
+//     lots is everybody's, and once more than one made some, nobody's to recall.
 //   - The ownership of items is tracked; that of quantities is not.
 //   - An error declaration by the author of an event, within Params.CorrectionWindow blocks, undoes it where nothing stands on
 //     it: the state is as if it had not been, but for the chains, on which it stays. Else what it named is marked as tainted,
@@ -85,7 +87,8 @@
 //   - Goods may go to the issuer and to whom the notice names, if nobody else is to own them. They may be received, unpacked,
 //     repacked, used up and destroyed; what is made of them is under the notice.
 //   - Only the authority of a notice releases it: the office of a regulator, not the person; else the issuer, or who holds
-//     the prefixes of all subjects by then. A delegate gives notices in its scope; it releases none but its own.
+//     the prefixes of all subjects by then. A delegate gives notices in its scope; it releases none but its own. A regulator
+//     releases those of issuers that were expelled, and those about goods under nobody's prefix.
 //   - Where R12 is flagged, goods go on being shipped and sold and every event about them is marked; where it is off, nothing
 //     is looked for. Notices, answers and what is under a notice are on record all the same.
 //   - Whether contents have expired (R13) is asked of what is shipped or sold, and of contents whose date was known when they

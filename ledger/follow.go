@@ -133,9 +133,9 @@ func (b *blockRun) follow() {
 		if all.Head == all.Tail {
 			return
 		}
-		notice, ok := get[crypto.Hash](b.o, turnKey(all.Head))
+		notice, ok := need[crypto.Hash](b.o, turnKey(all.Head))
 		if !ok {
-			return // the view failed
+			return
 		}
 		b.o.del(turnKey(all.Head))
 		all.Head++

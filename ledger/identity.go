@@ -119,9 +119,10 @@ func (t *txRun) addKey(p *AddKey) *Finding {
 	return nil
 }
 
-// activateKey adds a key to an account. A key that was revoked does not come back: signatures made with it in between
-// would count again.
+// activateKey adds a key to an account. A key that was revoked does not come back while a transaction from before may still
+// be executed: signatures made with it in between would count again. After that its record gives way.
 func (t *txRun) activateKey(acct *Account, key crypto.PublicKey, from quorum.Height, field string) *Finding {
+	acct.Keys = t.withoutOldKeys(acct.Keys)
 	known := slices.ContainsFunc(acct.Keys, func(k AccountKeyRecord) bool { return k.Key == key })
 	if known || key.Address() == t.author {
 		return refuse(CodeKeyKnown, field, key.String(), t.author.String())
@@ -131,6 +132,16 @@ func (t *txRun) activateKey(acct *Account, key crypto.PublicKey, from quorum.Hei
 	}
 	acct.Keys = append(slices.Clip(acct.Keys), AccountKeyRecord{Key: key, From: from})
 	return nil
+}
+
+// withoutOldKeys drops the records of keys that ended longer ago than any transaction lives. That of the key of the address
+// stays: without it the key would count.
+func (t *txRun) withoutOldKeys(keys []AccountKeyRecord) []AccountKeyRecord {
+	g, _ := get[guards](t.o, []byte(keyGuards))
+	window := quorum.Height(max(g.ExpiryWindow, t.params.ExpiryWindow))
+	return slices.DeleteFunc(slices.Clone(keys), func(k AccountKeyRecord) bool {
+		return k.Until != 0 && k.Until+window < t.height && k.Key.Address() != t.author
+	})
 }
 
 func (t *txRun) revokeKey(p *RevokeKey) *Finding {

@@ -150,6 +150,7 @@ func (e *eventRun) debit(l amountOf) (*PackedAmount, *Finding) {
 		if ok, f := e.mayGain(l); !ok {
 			return nil, f
 		}
+		e.takeOver(&lot)
 		return taken, e.grow(&lot, l, bal)
 	case !any:
 		f := finding(CodeNotHolder, l.at, e.orgName(e.author), l.id)
@@ -173,10 +174,22 @@ func (e *eventRun) stock(lot *Lot, who crypto.Address) (any, unmeasured, ever bo
 	return any, unmeasured, ever
 }
 
-// mayGrow reports whether more of a lot may be taken over than is known: its origin is unverified, and the author is
-// somebody who had some, or nobody ever had any.
+// mayGrow reports whether more of a lot may be taken over than is known: its origin is unverified, and the author is who
+// brought it onto the ledger, or nobody ever had any. Of a class without lots it may be anybody who had some (ever).
 func (e *eventRun) mayGrow(lot *Lot, ever bool) bool {
-	return e.adopts() && lot.Flags&FlagUnverified != 0 && (ever || len(lot.Units) == 0)
+	if !e.adopts() || lot.Flags&FlagUnverified == 0 {
+		return false
+	}
+	return len(lot.Units) == 0 || lot.BornBy == e.author || ever && isClass(lot.ID)
+}
+
+// takeOver notes who takes over goods of unverified origin.
+func (e *eventRun) takeOver(lot *Lot) {
+	e.beginLot(lot)
+	if lot.BornBy != e.author {
+		lot.Flags |= FlagShared
+	}
+	put(e.o, LotKey(lot.ID), *lot)
 }
 
 // grow takes over what is missing, so that the amount can be taken.

@@ -238,7 +238,9 @@ func TestWhoBroughtItIn(t *testing.T) {
 	seen.Quantities, seen.EPCs = kilosOf(other, 5), []string{thing}
 	n.does("Spy", seen)
 	n.adds("Farm", []string{"urn:example:thing:2"}, kilosOf(lot, 10)...)
-	n.adds("Spy", nil, kilosOf(lot, 1)...) // some of it, but not the first
+	more := n.at(epcis.ObjectEvent, "ADD", "commissioning")
+	more.Quantities = kilosOf(lot, 1)
+	wantCode(t, "more of a lot that another brought in", n.does("Spy", more), CodeForeignLot)
 	for _, c := range []struct {
 		who, what string
 		want      Code
@@ -253,6 +255,83 @@ func TestWhoBroughtItIn(t *testing.T) {
 			t.Errorf("%s: %+v", c.what, rec)
 		}
 	}
+}
+
+// TestWhatIsMadeOfForeignLots: in a network that takes over goods, nobody adds to a lot that another brought in under
+// nobody's prefix: not by making, shipping, counting or receiving more than he has. A product without lots is everybody's, and
+// then nobody's to recall.
+func TestWhatIsMadeOfForeignLots(t *testing.T) {
+	p := AdoptParams()
+	p.FeePerTransaction, p.FeePerKiB, p.VoidDelayMs = 0, 0, 0
+	g := testGenesis(p, "Farm", "Spy")
+	farm, spy := "https://farm.example/us", "https://spy.example/us"
+	g.Organisations = append(g.Organisations,
+		GenesisOrganisation{Address: keyOf("Farm").Address(), Name: "Farm", Parties: []string{farm}},
+		GenesisOrganisation{Address: keyOf("Spy").Address(), Name: "Spy", Parties: []string{spy}})
+	n := newNet(t, g)
+	lot, class := "urn:example:lot:1", "urn:epc:idpat:sgtin:9521400.000001.*"
+	step := func(who string, typ epcis.EventType, action epcis.Action, bizStep, to string, kilos int64, want Code) {
+		t.Helper()
+		e := n.at(typ, action, bizStep)
+		e.Quantities = kilosOf(lot, kilos)
+		if to != "" {
+			e.Destinations = []epcis.TypedRef{{Type: "possessing_party", ID: to}}
+		}
+		wantCode(t, who+" "+bizStep, n.does(who, e), want)
+	}
+	step("Spy", epcis.ObjectEvent, "OBSERVE", "inspecting", "", 1, CodeOK) // whoever only sees it has no part in it
+	step("Farm", epcis.ObjectEvent, "ADD", "commissioning", "", 10, CodeOK)
+	step("Farm", epcis.ObjectEvent, "OBSERVE", "shipping", spy, 4, CodeOK)
+	step("Spy", epcis.ObjectEvent, "OBSERVE", "receiving", "", 400, CodeOverage)
+	step("Spy", epcis.ObjectEvent, "OBSERVE", "receiving", "", 4, CodeOK)
+	step("Spy", epcis.ObjectEvent, "OBSERVE", "shipping", farm, 400, CodeOverdrawn)
+	step("Spy", epcis.ObjectEvent, "DELETE", "destroying", "", 5, CodeOverdrawn)
+	step("Spy", epcis.ObjectEvent, "OBSERVE", "cycle_counting", "", 400, CodeCountMore)
+	step("Spy", epcis.ObjectEvent, "ADD", "commissioning", "", 400, CodeForeignLot)
+	made := n.at(epcis.TransformationEvent, "", "commissioning")
+	made.InputQuantities, made.OutputQuantities = kilosOf("urn:example:lot:2", 1), kilosOf(lot, 1)
+	wantCode(t, "made of something else", n.does("Spy", made), CodeForeignLot)
+	for who, want := range map[string]string{"Farm": "6", "Spy": "4"} {
+		if b, err := ReadBalance(n.view, lot, keyOf(who).Address(), "KGM", Available); err != nil || b.Amount.String() != want {
+			t.Errorf("%s has %+v, %v", who, b, err)
+		}
+	}
+	step("Farm", epcis.ObjectEvent, "OBSERVE", "shipping", spy, 16, CodeOK) // its own lot it may grow
+
+	n.adds("Spy", nil, kilosOf(class, 1)...)
+	_, r := n.gives("Spy", Recall, class)
+	wantCode(t, "all of it is his", r, CodeOK)
+	n.adds("Farm", nil, kilosOf(class, 100)...)
+	_, r = n.gives("Spy", Recall, class)
+	wantCode(t, "some of it is another's", r, CodeNotOrigin)
+}
+
+// TestRegulatorsStandInForWhoIsGone: the recall of a brand owner is not for regulators to lift, until the brand owner is
+// expelled; what somebody says about goods under nobody's prefix is.
+func TestRegulatorsStandInForWhoIsGone(t *testing.T) {
+	n := recallNet(t, func(p *Params) { *p = AdoptParams(); p.FeePerTransaction, p.FeePerKiB = 0, 0 })
+	release := func(what, who string, id crypto.Hash, want Code) {
+		t.Helper()
+		wantCode(t, what, n.one(n.tx(who, &ReleaseNotice{Notice: id})), want)
+	}
+	own, _ := n.gives("Brand", Recall, "https://id.gs1.org/01/09521321000018")
+	release("of a brand owner", "Agency", own, CodeNotReleaser)
+	n.must(n.tx("registrar", &AdmitOrganisation{Organisation: keyOf("Brand").Address()}))
+	release("of one that was expelled, by nobody", "Shop", own, CodeNotReleaser)
+	release("of one that was expelled, by a registrar", "registrar", own, CodeNotReleaser)
+	release("of one that was expelled", "Agency", own, CodeOK)
+	if all, err := ReadNotices(n.view); err != nil || all.Open != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	n.must(n.tx("registrar", &AdmitOrganisation{Organisation: keyOf("Brand").Address(), Admitted: true}))
+	again, _ := n.gives("Brand", Recall, "https://id.gs1.org/01/09521321000018")
+	release("of one that was admitted again", "Agency", again, CodeNotReleaser)
+
+	lot := "urn:example:lot:1"
+	n.adds("Maker", nil, kilosOf(lot, 10)...)
+	origin, _ := n.gives("Maker", Recall, lot)
+	release("about nobody's goods, by anybody", "Brand", origin, CodeNotReleaser)
+	release("about nobody's goods", "State", origin, CodeOK)
 }
 
 func TestWhoReleasesNotices(t *testing.T) {

@@ -167,15 +167,16 @@ const (
 	FlagUncommissioned                       // no ObjectEvent commissioned it: a transformation's output, a container first packed, or taken over
 	FlagUnmeasured                           // some amounts of it were not stated
 	FlagUndone                               // what brought it into being was declared erroneous and undone: only its chain is left, it is not on the ledger
+	FlagShared                               // others than BornBy made some of it: a class without lots under nobody's prefix
 )
 
-// Names lists the marks as words: "unverified", "tainted", "unmeasured", "undone".
+// Names lists the marks as words: "unverified", "tainted", "unmeasured", "undone", "shared".
 func (f ItemFlags) Names() []string {
 	var out []string
 	for _, m := range []struct {
 		flag ItemFlags
 		name string
-	}{{FlagUnverified, "unverified"}, {FlagTainted, "tainted"}, {FlagUnmeasured, "unmeasured"}, {FlagUndone, "undone"}} {
+	}{{FlagUnverified, "unverified"}, {FlagTainted, "tainted"}, {FlagUnmeasured, "unmeasured"}, {FlagUndone, "undone"}, {FlagShared, "shared"}} {
 		if f&m.flag != 0 {
 			out = append(out, m.name)
 		}
@@ -250,10 +251,10 @@ type Lot struct {
 	_          struct{} `cbor:",toarray"`
 	ID         string   // canonical
 	Flags      ItemFlags
-	LotNumber  string   // as the master data of its commissioning says
-	ExpiryMs   int64    // ms since the Unix epoch; 0: none known
-	Units      []string // in which it was counted, ascending; "" is a count of pieces
-	BornBy     crypto.Address
+	LotNumber  string         // as the master data of its commissioning says
+	ExpiryMs   int64          // ms since the Unix epoch; 0: none known
+	Units      []string       // in which it was counted, ascending; "" is a count of pieces
+	BornBy     crypto.Address // who had some first; before that, who saw it first
 	BornEvent  crypto.Hash
 	LastEvent  crypto.Hash // the last event that changed a balance of it
 	LastHeight quorum.Height

@@ -241,7 +241,7 @@ func (r *resolveRun) handOver(id string, line *DisputeLine) *Finding {
 	left, enough := bal.Amount.minus(q.Amount)
 	switch {
 	case enough:
-	case bal.Unmeasured || r.adopts() && lot.Flags&FlagUnverified != 0 && len(r.carried(id).Claims) == 0:
+	case bal.Unmeasured || r.adopts() && lot.Flags&FlagUnverified != 0 && lot.BornBy == r.rec.From && len(r.carried(id).Claims) == 0:
 		missing, _ := q.Amount.minus(bal.Amount)
 		r.flag(refuse(CodeGrown, r.at, r.orgName(r.rec.From), textOf(q.Amount, q.Unit), id, textOf(missing, q.Unit)))
 		left = Amount{}
