@@ -23,7 +23,7 @@ func hostileReport(name string) certificateView {
 		Signed:  provenance.Signed{Epochs: make([]quorum.Epoch, 2)},
 		Cuts:    []provenance.Cut{{ID: name, Reason: provenance.CutDepth, Of: name}, {ID: name, Reason: provenance.CutEvents, Events: 9}},
 		Notices: []provenance.Notice{{Type: "recall", Open: true, Blocks: true, TimeMs: 1_777_622_400_000, Issuer: org, Reason: name, Instructions: name, Over: []string{name}}},
-		Custody: provenance.Custody{State: "active", Custodian: org, Owner: org, Place: name, Parent: name, Flags: []string{"tainted", "unverified"}},
+		Custody: provenance.Custody{State: "active", To: org, Custodian: org, Owner: org, Place: name, Parent: name, Flags: []string{"tainted", "unverified"}},
 		Journey: []provenance.Step{{Act: provenance.ActPacked, In: name}, {Act: provenance.ActSeen}},
 		Things: []provenance.Thing{{ID: name, Kind: "item", BornBy: org, Lot: name, About: []provenance.Fact{{Name: name + "name", Value: name}}, Events: []int{0},
 			Made: []provenance.Making{{Inputs: []string{name, name + "2"}}}}},

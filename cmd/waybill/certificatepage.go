@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/skip2/go-qrcode"
 
@@ -42,22 +43,29 @@ func renderPage(v certificateView) ([]byte, error) {
 	}
 	var sources printer
 	drawSources(&sources, r)
+	story := storyOf(r)
 	t, err := template.New("certificate").Funcs(template.FuncMap{
-		"clock": clock, "org": orgText, "site": func(id string) string { return siteName(r, id) },
-		"step": func(s provenance.Step) string { return stepText(s, &r.Events[s.Index]) }, "event": func(s provenance.Step) *provenance.Event { return &r.Events[s.Index] },
-		"notice": func(n provenance.Notice) string { return noticeText(&n) }, "details": func(n provenance.Notice) []string { return noticeDetails(&n) },
-		"safe": show,
+		"clock": clock, "org": orgText, "site": func(id string) string { return placeName(r, id) },
+		"step": func(s provenance.Step) string { return stepText(r, s, &r.Events[s.Index]) }, "event": func(s provenance.Step) *provenance.Event { return &r.Events[s.Index] },
+		"notice": func(n provenance.Notice) string { return noticeText(&n) }, "details": func(n provenance.Notice) []string { return noticeDetails(r, &n) },
+		"safe": show, "capital": capital,
 	}).Parse(certificatePage)
 	if err != nil {
 		return nil, err
 	}
 	var out strings.Builder
 	err = t.Execute(&out, map[string]any{
-		"View": v, "R": r, "Name": factName(r.Things[0].About), "Proven": proven(r), "Unproven": unproven(r), "Warnings": warnings(r), "Marks": marked(r),
+		"View": v, "R": r, "Story": story, "Half": maxStops / 2, "Proven": proven(r), "Unproven": unproven(r), "Warnings": warnings(r), "Marks": marked(r),
 		"Recall": recallText(r), "Sources": sources.String(), "Facts": r.Things[0].About,
 		"Code": template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)), // of our own making
 	})
 	return []byte(out.String()), err
+}
+
+// capital begins a sentence.
+func capital(text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(text[:size]) + text[size:]
 }
 
 // linkOf is the item's GS1 Digital Link, which any phone opens, with the hash of the certificate. Other identifiers lead

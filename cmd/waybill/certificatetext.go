@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ func certificateText(p *printer, v certificateView) {
 	p.line("")
 	verdict(p, r)
 	p.line("")
+	storyText(p, storyOf(r))
 	p.title("What it proves")
 	for _, s := range proven(r) {
 		p.line("  • %s", s)
@@ -38,16 +40,16 @@ func certificateText(p *printer, v certificateView) {
 	rows := [][]string{}
 	for _, s := range r.Journey {
 		e := &r.Events[s.Index]
-		rows = append(rows, []string{eventClock(e.TimeMs), stepText(s, e), orgText(e.Author), siteName(r, e.Place), "block " + number(e.Height)})
+		rows = append(rows, []string{eventClock(e.TimeMs), stepText(r, s, e), orgText(e.Author), placeName(r, e.Place), "block " + number(e.Height)})
 	}
 	p.rows([]string{"WHEN", "WHAT", "RECORDED BY", "WHERE", "RECORDED IN"}, rows)
 	p.line("")
-	p.title("What it was made of")
+	p.title("What it was made of, thing by thing")
 	drawSources(p, r)
 	for _, n := range r.Notices {
 		p.line("")
 		p.title("%s", noticeText(&n))
-		for _, s := range noticeDetails(&n) {
+		for _, s := range noticeDetails(r, &n) {
 			p.line("  %s", s)
 		}
 	}
@@ -65,6 +67,41 @@ func certificateText(p *printer, v certificateView) {
 	}
 	p.line("")
 	p.pairs([2]string{"SHA-256", v.SHA256}, [2]string{"bytes", number(v.Bytes)})
+}
+
+// storyText is the story of the page on a terminal.
+func storyText(p *printer, s *story) {
+	p.title("%s", s.Title)
+	for _, line := range []string{s.Label, capital(s.Made), capital(s.Now)} {
+		if line != "" {
+			p.line("%s", line)
+		}
+	}
+	if len(s.Of) > 0 {
+		p.line("Made from:")
+		sourceLines(p, s.Of, "  ")
+	}
+	if s.More {
+		p.line("  … and more, below")
+	}
+	p.line("")
+	p.title("Where it has been")
+	rows := make([][]string, 0, len(s.Stops))
+	for i, at := range s.Stops {
+		if s.Left > 0 && i == maxStops/2 {
+			rows = append(rows, []string{"…", fmt.Sprintf("%d more", s.Left), "", ""})
+		}
+		rows = append(rows, []string{at.When, at.Who, cmp.Or(at.Where, at.Number), at.What})
+	}
+	p.rows([]string{"FROM", "WHO", "WHERE", "WHAT"}, rows)
+	p.line("")
+}
+
+func sourceLines(p *printer, list []source, indent string) {
+	for _, one := range list {
+		p.line("%s%s", indent, one.Text)
+		sourceLines(p, one.Of, indent+"  ")
+	}
 }
 
 // verdict is what matters most, loudest.
@@ -123,9 +160,9 @@ func warnings(r *provenance.Report) []string {
 	out := ageWarnings(r)
 	for _, c := range r.Cuts {
 		if c.Reason == provenance.CutDepth {
-			out = append(out, fmt.Sprintf("the history is not complete: %s, of which %s was made, lies beyond the %d step(s) that were asked for.", c.ID, c.Of, r.Depth))
+			out = append(out, fmt.Sprintf("the history is not complete: %s, of which %s was made, lies beyond the %d step(s) that were asked for.", thingName(r, c.ID), thingName(r, c.Of), r.Depth))
 		} else {
-			out = append(out, fmt.Sprintf("the history is not complete: the %d events of %s are not in it.", c.Events, c.ID))
+			out = append(out, fmt.Sprintf("the history is not complete: the %d events of %s are not in it.", c.Events, thingName(r, c.ID)))
 		}
 	}
 	if r.Spreading && !r.Complete {
@@ -199,10 +236,10 @@ func custodyText(r *provenance.Report) string {
 		text += ", owned by " + orgText(c.Owner)
 	}
 	if c.Place != "" {
-		text += ", last seen at " + siteName(r, c.Place)
+		text += ", last seen at " + placeName(r, c.Place)
 	}
 	if c.Parent != "" {
-		text += ", packed in " + c.Parent
+		text += ", packed in " + thingName(r, c.Parent)
 	}
 	return text + "."
 }
@@ -294,15 +331,15 @@ func factName(about []provenance.Fact) string {
 	return ""
 }
 
-func stepText(s provenance.Step, e *provenance.Event) string {
+func stepText(r *provenance.Report, s provenance.Step, e *provenance.Event) string {
 	text := s.Act
 	if e.BizStep != "" && !strings.HasPrefix(e.BizStep, s.Act[:min(4, len(s.Act))]) {
 		text += " (" + strings.ReplaceAll(e.BizStep, "_", " ") + ")"
 	}
 	if s.In != "" {
-		text += ", inside " + s.In
+		text += ", inside " + thingName(r, s.In)
 	} else if e.Parent != "" && (s.Act == provenance.ActPacked || s.Act == provenance.ActUnpacked) {
-		text += map[string]string{provenance.ActPacked: " in ", provenance.ActUnpacked: " from "}[s.Act] + e.Parent
+		text += map[string]string{provenance.ActPacked: " in ", provenance.ActUnpacked: " from "}[s.Act] + thingName(r, e.Parent)
 	}
 	switch {
 	case e.Undone:
@@ -382,8 +419,23 @@ func noticeText(n *provenance.Notice) string {
 	return fmt.Sprintf("%s of %s by %s, %s", n.Type, clock(n.TimeMs), orgText(n.Issuer), state)
 }
 
-func noticeDetails(n *provenance.Notice) []string {
-	out := []string{"over " + strings.Join(n.Over, ", ")}
+// maxOver bounds how many things a notice is told to be over.
+const maxOver = 12
+
+func overText(r *provenance.Report, over []string) string {
+	var out []string
+	for i, id := range over {
+		if i == maxOver {
+			out = append(out, fmt.Sprintf("and %d more", len(over)-i))
+			break
+		}
+		out = append(out, thingName(r, id))
+	}
+	return strings.Join(out, "; ")
+}
+
+func noticeDetails(r *provenance.Report, n *provenance.Notice) []string {
+	out := []string{"over " + overText(r, n.Over)}
 	if n.Only {
 		out[0] += ", in which it or what it was made of was packed"
 	}
