@@ -70,7 +70,7 @@ type blockRun struct {
 	epoch   epochRecord // of the block
 
 	holders map[string]holding // answers of prefixHolder, until a prefix changes
-	looks   lookBudget         // what may still be looked at inside of what is shipped
+	looks   workBudget         // what may still be looked at inside of what is shipped
 	work    workBudget         // what events make for without naming it
 	undoIDs []byte             // transactions of this block whose events can be undone, one id after the other
 }

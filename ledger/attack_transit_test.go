@@ -162,7 +162,7 @@ func TestReceivingLooksAtSoMuch(t *testing.T) {
 	v := y.view
 	b := &blockRun{o: newOverlay(v), params: y.genesis.Params, height: y.height + 1, timeMs: y.timeMs}
 	b.work.spend(orgAddress(1), maxWorkAuthor-2)
-	e := &eventRun{txRun: &txRun{blockRun: b, author: orgAddress(1)}, e: &capturedEvent{}}
+	e := &eventRun{txRun: &txRun{blockRun: b, author: orgAddress(1)}, e: &capturedEvent{}, worked: freeShare{over: true}}
 	q := e.underWay(canonical(yardLot), "KGM", false)
 	for i := range 3 {
 		if got := q.next() != nil; got != (i < 2) || e.overworked != (i == 2) {

@@ -6,34 +6,8 @@ import (
 )
 
 // What stops goods from being shipped and sold: notices (R12) and expiry dates (R13). Both look at what an event names and at
-// everything packed in it; the one while any notice is open, the other if something inside may have expired.
-
-// Bounds of looking inside containers. A block looks at so many things because somebody could ship a full container to and
-// fro all day.
-const (
-	maxLooksAuthor = 65_536  // things of one author's events in a block
-	maxLooksBlock  = 262_144 // things of a block
-)
-
-// lookBudget counts what a block looked at.
-type lookBudget struct {
-	spent   int
-	authors map[crypto.Address]int
-}
-
-// left reports whether an author may look at one thing more.
-func (b *lookBudget) left(a crypto.Address) bool {
-	return b.spent < maxLooksBlock && b.authors[a] < maxLooksAuthor
-}
-
-// charge counts one thing looked at, and what a long list of notices costs.
-func (b *lookBudget) charge(a crypto.Address, notices int) {
-	if b.authors == nil {
-		b.authors = map[crypto.Address]int{}
-	}
-	b.spent += 1 + notices/8
-	b.authors[a] += 1 + notices/8
-}
+// everything packed in it; the one while any notice is open, the other if something inside may have expired. Somebody could
+// ship a full container to and fro all day, so a block looks at so many things: see work.go.
 
 // departure is goods about to leave: shipped to somebody, or sold.
 type departure struct {
@@ -210,7 +184,7 @@ func (e *eventRun) notBlocked(holds []HoldOf, d *departure, id, at, inside strin
 			stop = rec
 		}
 	})
-	e.looks.charge(e.author, listed)
+	e.chargeLook(listed)
 	switch {
 	case stop != nil && inside != "":
 		f := finding(CodeHeldInside, at, inside, id, stop.Type.String(), e.orgName(stop.Issuer), d.as)
@@ -253,15 +227,15 @@ func (e *eventRun) insideMayLeave(t thing, d *departure, seen map[string]bool) *
 
 // pieceMayLeave asks about one thing inside; stop without a finding: there is no looking further, and it is flagged.
 func (e *eventRun) pieceMayLeave(t thing, d *departure, id, lot string, expiryMs int64) (stop bool, f *Finding) {
-	if !e.looks.left(e.author) {
-		return true, e.judge(finding(CodeTooMuchInside, t.at, t.id, decimal(maxLooksAuthor)))
+	if !e.mayLook() {
+		return true, e.judge(finding(CodeTooMuchInside, t.at, t.id, decimal(maxWorkAuthor)))
 	}
 	if d.notices {
 		if f := e.notBlocked(HoldsOf(id, lot), d, id, t.at, t.id); f != nil {
 			return true, f
 		}
 	} else {
-		e.looks.charge(e.author, 0)
+		e.chargeLook(0)
 	}
 	f = e.notExpired(id, expiryMs, t.at, t.id)
 	return f != nil, f

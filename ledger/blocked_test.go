@@ -222,7 +222,7 @@ func TestLookingInsideIsBounded(t *testing.T) {
 	for i := range 16 {
 		box := Contents{}
 		pallet.Items = append(pallet.Items, fmt.Sprintf("urn:example:box:%02d", i))
-		for j := range maxLooksAuthor/16 - 1 {
+		for j := range maxWorkAuthor/16 - 1 {
 			box.Items = append(box.Items, fmt.Sprintf("urn:example:thing:%02d-%04d", i, j))
 		}
 		put(b.o, ContentsKey(pallet.Items[i]), box)
@@ -230,10 +230,10 @@ func TestLookingInsideIsBounded(t *testing.T) {
 	put(b.o, ContentsKey("urn:example:pallet:1"), pallet)
 	put(b.o, ContentsKey("urn:example:pallet:2"), Contents{Items: []string{"urn:example:thing:x"}})
 	run := func(author byte, pallet string) *Finding {
-		e := &eventRun{txRun: &txRun{blockRun: b, author: crypto.Address{author}}, e: &capturedEvent{}}
+		e := &eventRun{txRun: &txRun{blockRun: b, author: crypto.Address{author}}, e: &capturedEvent{}, looked: freeShare{over: true}}
 		return e.insideMayLeave(thing{id: pallet}, &departure{notices: true}, map[string]bool{})
 	}
-	if f := run(1, "urn:example:pallet:1"); f != nil || b.looks.spent != maxLooksAuthor {
+	if f := run(1, "urn:example:pallet:1"); f != nil || b.looks.spent != maxWorkAuthor {
 		t.Fatalf("%v after %d looks", f, b.looks.spent)
 	}
 	if f := run(1, "urn:example:pallet:2"); f == nil || f.Code != CodeTooMuchInside {
@@ -242,14 +242,18 @@ func TestLookingInsideIsBounded(t *testing.T) {
 	if f := run(2, "urn:example:pallet:2"); f != nil {
 		t.Errorf("somebody else: %v", f)
 	}
-	b.looks.spent = maxLooksBlock - 1
+	b.looks.spent = maxWorkBlock - 2
 	if f := run(3, "urn:example:pallet:2"); f != nil {
 		t.Errorf("the last look of a block: %v", f)
 	}
 	if f := run(4, "urn:example:pallet:2"); f == nil || f.Code != CodeTooMuchInside {
 		t.Errorf("one more than a block has: %v", f)
 	}
-	b.looks, b.params.Rules.R12 = lookBudget{spent: maxLooksBlock}, Flagged
+	small := &eventRun{txRun: &txRun{blockRun: b, author: crypto.Address{4}}, e: &capturedEvent{}}
+	if f := small.insideMayLeave(thing{id: "urn:example:pallet:2"}, &departure{notices: true}, map[string]bool{}); f != nil {
+		t.Errorf("what is free: %v", f)
+	}
+	b.looks, b.params.Rules.R12 = workBudget{spent: maxWorkBlock}, Flagged
 	if f := run(5, "urn:example:pallet:2"); f != nil {
 		t.Errorf("flagged: %v", f)
 	}

@@ -64,7 +64,9 @@ type eventRun struct {
 	shipTo crypto.Address  // of a shipping event, once its destinations are read: who is to receive
 	certs  []certificate   // that the event names, and under which its goods may carry claims
 
-	overworked bool // it makes for more work than the block has left for its author
+	worked     freeShare // of the work that is free
+	looked     freeShare // of what is looked at for nothing
+	overworked bool      // it makes for more work than the block has left for its author
 }
 
 // maxFlags bounds the flags of one event; what comes after is recorded and not marked.

@@ -105,7 +105,7 @@ var fullRows = map[Code]func(*testing.T) (*testNet, []*Transaction){
 		pallet := canonical(modelBox(0, 1))
 		n.must(n.says("org0", bornEvent(m, pallet)))
 		n.view[string(NoticesKey())] = mustMarshal(Notices{Open: 1})
-		boxes := manyNames(maxLooksAuthor / maxContents)
+		boxes := manyNames(maxWorkAuthor / maxContents)
 		n.view[string(ContentsKey(pallet))] = mustMarshal(Contents{Items: boxes})
 		for _, box := range boxes {
 			n.view[string(ContentsKey(box))] = mustMarshal(Contents{Items: manyNames(maxContents)})

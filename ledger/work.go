@@ -3,38 +3,78 @@ package ledger
 import "waybill/crypto"
 
 // Work that an event makes without paying for it by its size: what is packed in the containers that it names, what it undoes,
-// what its transformation consists of. A container of four thousand things is emptied by an event of three hundred bytes,
-// and filled again by declaring that an error. So a block does only so much of it.
+// what its transformation consists of, what is under way of its lots. A container of four thousand things is emptied by an
+// event of three hundred bytes, and filled again by declaring that an error. So a block does only so much of it.
+//
+// Nobody uses a block up for others:
+//
+//  1. What is no more than an event costs anyway is free. A pallet of sixty cases is always shipped, received and unpacked.
+//  2. Beyond, an author has at most a fixed part of what a block does, and at most half of what others have left of it: four
+//     authors who take all they can leave an eighth, and whoever comes after them a half of that.
 
-// Bounds of such work in a block, in things handled.
+// Bounds of such work in a block, in things handled or looked at.
 const (
+	freeWork      = 64      // of one event, about as much time as its record takes
 	maxWorkAuthor = 65_536  // for the events of one author
-	maxWorkBlock  = 262_144 // for all
+	maxWorkBlock  = 262_144 // for all, without what is free
 )
 
-// workBudget counts the work of a block.
+// workBudget counts the work of a block, of one kind.
 type workBudget struct {
 	spent   int
 	authors map[crypto.Address]int
 }
 
-// spend counts work for an author; false, and nothing is counted, if it is more than the block has left for it.
-func (b *workBudget) spend(a crypto.Address, n int) bool {
-	if n > maxWorkBlock-b.spent || n > maxWorkAuthor-b.authors[a] {
-		return false
-	}
+// left is how much more the block does for an author.
+func (b *workBudget) left(a crypto.Address) int {
+	own := b.authors[a]
+	return min(maxWorkAuthor, (maxWorkBlock-(b.spent-own))/2) - own
+}
+
+// charge counts work for an author.
+func (b *workBudget) charge(a crypto.Address, n int) {
 	if b.authors == nil {
 		b.authors = map[crypto.Address]int{}
 	}
 	b.spent += n
 	b.authors[a] += n
+}
+
+// spend counts work for an author; false, and nothing is counted, if it is more than the block has left for it.
+func (b *workBudget) spend(a crypto.Address, n int) bool {
+	if n > max(0, b.left(a)) {
+		return false
+	}
+	b.charge(a, n)
 	return true
+}
+
+// freeShare is what an event has had of the work that is free.
+type freeShare struct {
+	had  int
+	over bool // it needed more, and all it does is counted
+}
+
+// take takes work out of the free share, and returns how much of it is to be counted.
+func (s *freeShare) take(n int) int {
+	switch {
+	case s.over:
+		return n
+	case s.had+n <= freeWork:
+		s.had += n
+		return 0
+	}
+	s.over = true
+	return s.had + n
 }
 
 // mayWork counts work of the event. False: it is too much, and the event will be refused; so what it does until then does
 // not matter.
 func (e *eventRun) mayWork(n int) bool {
-	if !e.overworked && !e.work.spend(e.author, n) {
+	if e.overworked {
+		return false
+	}
+	if n = e.worked.take(n); n > 0 && !e.work.spend(e.author, n) {
 		e.overworked = true
 	}
 	return !e.overworked
@@ -46,4 +86,16 @@ func (e *eventRun) tooMuchWork() *Finding {
 		return nil
 	}
 	return e.judge(finding(CodeTooMuchWork, "", decimal(maxWorkAuthor)))
+}
+
+// mayLook reports whether the event may look at one thing more.
+func (e *eventRun) mayLook() bool {
+	return !e.looked.over && e.looked.had < freeWork || e.looks.left(e.author) > 0
+}
+
+// chargeLook counts one thing looked at, and what a long list of notices costs.
+func (e *eventRun) chargeLook(notices int) {
+	if n := e.looked.take(1 + notices/8); n > 0 {
+		e.looks.charge(e.author, n)
+	}
 }
