@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"fmt"
+
+	"waybill/ledger/refusal"
 )
 
 // Kind says what is wrong with a certificate, or why none can be made, for [errors.Is].
@@ -37,30 +38,10 @@ const (
 func (k Kind) Error() string { return string(k) }
 
 // Error is a refusal: Kind for machines, Detail for people, Cause from below.
-type Error struct {
-	Kind   Kind
-	Detail string
-	Cause  error
-}
-
-// Error says what was refused and why.
-func (e *Error) Error() string {
-	if e.Cause == nil {
-		return fmt.Sprintf("%s: %s", e.Kind, e.Detail)
-	}
-	return fmt.Sprintf("%s: %s: %v", e.Kind, e.Detail, e.Cause)
-}
-
-// Unwrap lets errors.Is find the kind and the cause.
-func (e *Error) Unwrap() []error {
-	if e.Cause == nil {
-		return []error{e.Kind}
-	}
-	return []error{e.Kind, e.Cause}
-}
+type Error = refusal.Of[Kind]
 
 func refuse(kind Kind, cause error, format string, args ...any) error {
-	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...), Cause: cause}
+	return refusal.New(kind, cause, format, args...)
 }
 
 // errMissing is what reading a record gives that the certificate does not prove. Whoever reads says what that means.

@@ -1,6 +1,6 @@
 package snapshot
 
-import "fmt"
+import "waybill/ledger/refusal"
 
 // Kind classifies a refusal, for errors.Is.
 type Kind string
@@ -20,35 +20,15 @@ const (
 )
 
 // Error makes a Kind the target of errors.Is.
-func (k Kind) Error() string { return string(k) }
+func (k Kind) Error() string { return "snapshot: " + string(k) }
 
 // Error is a refusal: Kind for machines, Detail for people, Cause from below.
-type Error struct {
-	Kind   Kind
-	Detail string
-	Cause  error
-}
-
-// Error says what was refused and why.
-func (e *Error) Error() string {
-	if e.Cause == nil {
-		return fmt.Sprintf("snapshot: %s: %s", e.Kind, e.Detail)
-	}
-	return fmt.Sprintf("snapshot: %s: %s: %v", e.Kind, e.Detail, e.Cause)
-}
-
-// Unwrap lets errors.Is find the kind and the cause.
-func (e *Error) Unwrap() []error {
-	if e.Cause == nil {
-		return []error{e.Kind}
-	}
-	return []error{e.Kind, e.Cause}
-}
+type Error = refusal.Of[Kind]
 
 func refuse(kind Kind, format string, args ...any) error {
-	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...)}
+	return refusal.New(kind, nil, format, args...)
 }
 
 func refuseBy(kind Kind, cause error, format string, args ...any) error {
-	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...), Cause: cause}
+	return refusal.New(kind, cause, format, args...)
 }

@@ -58,12 +58,11 @@ type StateFetcher struct {
 	strangers int
 	failed    int // answers in a row that did
 
-	offers   map[crypto.Hash]*offer // certified ones, by manifest
-	tried    map[crypto.Hash]int    // manifests that were given up, and how often
-	rejected map[crypto.Hash]bool
-	chosen   *offer
-	have     []bool
-	missing  int
+	offers  map[crypto.Hash]*offer // certified ones, by manifest
+	tried   map[crypto.Hash]int    // manifests that were given up, and how often
+	chosen  *offer
+	have    []bool
+	missing int
 
 	started  int64 // ms; -1 before the first Next
 	progress int64 // ms; the last answer that brought us forward
@@ -110,7 +109,7 @@ func (o *offer) manifest() *snapshot.Manifest { return o.certified.Manifest() }
 func NewStateFetcher(cfg StateConfig) *StateFetcher {
 	return &StateFetcher{
 		cfg: cfg, peers: map[string]*statePeer{}, offers: map[crypto.Hash]*offer{},
-		tried: map[crypto.Hash]int{}, rejected: map[crypto.Hash]bool{}, started: -1,
+		tried: map[crypto.Hash]int{}, started: -1,
 	}
 }
 
@@ -185,14 +184,6 @@ func (f *StateFetcher) Nothing(nowMs int64) bool {
 		budget += int64(f.chosen.manifest().Bytes / budgetRate)
 	}
 	return nowMs-f.progress >= PatienceMs || nowMs-f.started >= budget
-}
-
-// Reject gives up the chosen snapshot for good, because it could not be restored, and starts again.
-func (f *StateFetcher) Reject(nowMs int64) {
-	if f.chosen != nil {
-		f.rejected[f.chosen.hash] = true
-		f.abandon(nowMs)
-	}
 }
 
 // abandon returns to choosing: everybody is asked again for what they offer.

@@ -139,7 +139,7 @@ func (f *StateFetcher) takeOffer(p *statePeer, nowMs int64, raw []byte) (bool, e
 		return false, err
 	}
 	c := &claim{manifest: m, hash: m.Hash(), proof: proof}
-	if m.Height() <= f.cfg.Above || f.rejected[c.hash] {
+	if m.Height() <= f.cfg.Above {
 		f.fail(p, nowMs)
 		return false, refuse(ErrEmpty, "the snapshot of height %d is of no use", m.Height())
 	}
