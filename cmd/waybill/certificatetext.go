@@ -43,9 +43,11 @@ func certificateText(p *printer, v certificateView) {
 		rows = append(rows, []string{eventClock(e.TimeMs), stepText(r, s, e), orgText(e.Author), placeName(r, e.Place), "block " + number(e.Height)})
 	}
 	p.rows([]string{"WHEN", "WHAT", "RECORDED BY", "WHERE", "RECORDED IN"}, rows)
-	p.line("")
-	p.title("What it was made of, thing by thing")
-	drawSources(p, r)
+	if len(r.Things) > 1 {
+		p.line("")
+		p.title("What it was made of, thing by thing")
+		drawSources(p, r)
+	}
 	for _, n := range r.Notices {
 		p.line("")
 		p.title("%s", noticeText(&n))
@@ -211,7 +213,11 @@ func proven(r *provenance.Report) []string {
 	if !r.Complete {
 		whole = "with all of their events but for those named above"
 	}
-	out = append(out, fmt.Sprintf("It was made of %d thing(s), directly and indirectly, and it or they were packed in %d container(s); they are all here %s.", sources, containers, whole))
+	if sources+containers == 0 {
+		out = append(out, "No event says what it was made of, or that it was packed in anything.")
+	} else {
+		out = append(out, fmt.Sprintf("It was made of %d thing(s), directly and indirectly, and it or they were packed in %d container(s); they are all here %s.", sources, containers, whole))
+	}
 	out = append(out, "Every event is in a final block and was accepted by the rules of the ledger, the first of which checks the signature of its author.")
 	if len(r.Notices) == 0 {
 		out = append(out, "No notice (recall, withdrawal, quarantine, alert), open or released, is recorded over any of what is shown, its lots or its products.")

@@ -262,9 +262,7 @@ func (sh *shell) govParams(c *cli.Context) error {
 		return err
 	}
 	return sh.print(c, rules, func(p *printer) {
-		for _, line := range paramLines(rules.Params) {
-			p.pairs(line)
-		}
+		p.pairs(paramLines(rules.Params)...)
 		upgrade := ""
 		if rules.Upgrade != nil {
 			upgrade = fmt.Sprintf("protocol %d from block %d", rules.Upgrade.Version, rules.Upgrade.Height)
