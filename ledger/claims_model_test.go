@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -89,4 +90,68 @@ func TestClaimsAreNotMultiplied(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestClaimsFollowGoods: however goods with a claim are shipped, received, disputed, settled, taken back, held, packed and
+// destroyed, the account of each company is what it has available of them, no more and no less. Disputes are written down on
+// paper with every outcome; see model_test.go.
+func TestClaimsFollowGoods(t *testing.T) {
+	start := modelNet(t)
+	for i := range orgs {
+		a := (i + 1) % orgs
+		start.must(start.tx(fmt.Sprint("org", a), &Attest{ID: fmt.Sprint("https://x.example/", i), Subject: orgAddress(i), Claim: "organic", Model: Segregated, UntilMs: 1 << 50}))
+	}
+	settled, networks := 0, uint64(60)
+	if testing.Short() {
+		networks = 6
+	}
+	for seed := range networks {
+		m := &modelRun{tb: t, random: rand.New(rand.NewPCG(seed, 9)), certificate: "https://x.example/"}
+		m.acts = func() []func() step {
+			return []func() step{m.produce, m.produce, m.commission, m.pack, m.unpack, m.ship, m.ship, m.ship, m.receive, m.receive, m.void,
+				m.setAside, m.stock, m.destroy, m.dispute, m.dispute, m.dispute, m.resolve, m.resolve, m.resolve}
+		}
+		m.begin(start)
+		for range 800 {
+			m.block(1)
+			m.compareClaims()
+		}
+		for _, c := range m.paper.claims {
+			for _, l := range c.lines {
+				if l.lot != "" && !l.isOpen() {
+					settled++
+				}
+			}
+		}
+	}
+	if settled < 2*int(networks) {
+		t.Errorf("%d lines about lots were settled", settled)
+	}
+}
+
+// compareClaims holds the accounts against what is available, loose and in boxes.
+func (m *modelRun) compareClaims() {
+	for org := range orgs {
+		want := int64(0)
+		for of := range orgs {
+			for n := 1; n <= 2; n++ {
+				want += m.paper.heap(modelLot(of, n))[org]
+			}
+		}
+		for box, lots := range m.paper.boxed {
+			if m.paper.ready(org, box) {
+				for _, kilos := range lots { // order does not matter: a sum
+					want += kilos
+				}
+			}
+		}
+		acct, err := ReadClaimAccount(m.net.view, modelAddresses[org], "organic", "KGM")
+		m.check(err)
+		if acct == nil {
+			acct = &ClaimAccount{}
+		}
+		if got := m.kilosIn(acct.Free()); got != want {
+			m.fatalf("org%d has claims for %d kg and %d kg that carry them", org, got, want)
+		}
+	}
 }

@@ -23,6 +23,9 @@ type modelRun struct {
 	paper  *paperLedger
 	n      int
 
+	certificate string               // under which lots are produced; "": none
+	acts        func() []func() step // that are drawn; nil: all
+
 	books map[string]kilosAt // what every record of the state says about lots
 	sums  map[string]int64   // lot → all of it
 }
@@ -86,6 +89,10 @@ func (m *modelRun) begin(start *testNet) {
 
 // act draws one act.
 func (m *modelRun) act() step {
+	if m.acts != nil {
+		acts := m.acts()
+		return acts[m.number("act", 0, len(acts)-1)]()
+	}
 	acts := [...]func() step{m.commission, m.commission, m.produce, m.produce, m.destroy, m.pack, m.pack, m.unpack, m.ship, m.ship, m.ship,
 		m.receive, m.receive, m.void, m.transform, m.setAside, m.stock, m.count, m.dispute, m.dispute, m.dispute, m.resolve, m.resolve, m.resolve}
 	return acts[m.number("act", 0, len(acts)-1)]()

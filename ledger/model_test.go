@@ -224,6 +224,9 @@ func (m *modelRun) produce() step {
 	org, lot, kilos := m.org(), m.anyLot(), m.kilos()
 	e := m.event(epcis.ObjectEvent, "ADD", "commissioning")
 	e.Quantities = kilosOf(lot, kilos)
+	if m.certificate != "" {
+		e.CertificationInfo = []string{fmt.Sprint(m.certificate, org)}
+	}
 	return step{org: org, event: e, legal: ownerOfName(lot) == org, do: func() {
 		m.paper.born[lot] = true
 		m.paper.put(lot, org, kilos)
