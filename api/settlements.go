@@ -74,7 +74,7 @@ func (s *settledSource) settlements(ctx context.Context, goods []string) ([]trac
 					return nil, err
 				}
 				if d != nil {
-					out = append(out, settled(d)...)
+					out = append(out, settled(d, e)...)
 				}
 			}
 		}
@@ -84,14 +84,19 @@ func (s *settledSource) settlements(ctx context.Context, goods []string) ([]trac
 
 // settled lists what the lines of a dispute gave to somebody or took from him. What was shipped and went back or arrived
 // counts for who has it, from the time of that outcome; what is rejected or missing and what is lost was shipped and counts for
-// nobody.
-func settled(d *ledger.DisputeRecord) []trace.Settlement {
+// nobody. The places are those of the shipping event.
+func settled(d *ledger.DisputeRecord, shipping *epcis.Event) []trace.Settlement {
+	from, to := trace.PlacesOf(shipping)
 	var out []trace.Settlement
 	var ended int64
 	book := func(who crypto.Address, id, unit string, amount ledger.Amount, sign int64) {
 		q := amount.Decimal()
 		q.Coefficient *= sign
-		out = append(out, trace.Settlement{Goods: id, Account: who.String(), Amount: epcis.Measure{Amount: q, UOM: unit}, TimeMs: ended})
+		places := to
+		if who == d.From {
+			places = from
+		}
+		out = append(out, trace.Settlement{Goods: id, Account: who.String(), Amount: epcis.Measure{Amount: q, UOM: unit}, Places: places, TimeMs: ended})
 	}
 	for i := range d.Lines {
 		l, o := &d.Lines[i], d.Outcomes[i]

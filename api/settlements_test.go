@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"waybill/crypto"
+	"waybill/epcis"
 	"waybill/epcis/trace"
 	"waybill/ledger"
 )
@@ -36,6 +37,8 @@ func TestMassBalanceAgreesWithTheLedger(t *testing.T) {
 
 func TestSettled(t *testing.T) {
 	amount := ledger.Amount{Coefficient: 4}
+	shipping := &epcis.Event{BizLocation: &epcis.Location{ID: "https://id.gs1.org/414/here"}, Destinations: []epcis.TypedRef{
+		{Type: "owning_party", ID: "https://id.gs1.org/417/other"}, {Type: "location", ID: "https://id.gs1.org/414/there"}}}
 	for _, tc := range []struct {
 		kind    ledger.DisputeKind
 		outcome ledger.Outcome
@@ -57,13 +60,17 @@ func TestSettled(t *testing.T) {
 			d.Goods[0] = ledger.PackedAmount{Lot: "lot", Unit: "KGM", Amount: amount}
 		}
 		var got []string
-		for _, s := range settled(d) {
+		for _, s := range settled(d, shipping) {
 			who := "to "
 			if s.Account == farmAddress.String() {
 				who = "from "
 			}
-			if s.TimeMs != 77 {
-				t.Errorf("%s %s counts from %d on", tc.kind, tc.outcome, s.TimeMs)
+			place := "https://id.gs1.org/414/there"
+			if s.Account == farmAddress.String() {
+				place = "https://id.gs1.org/414/here"
+			}
+			if s.TimeMs != 77 || !slices.Equal(s.Places, []string{place}) {
+				t.Errorf("%s %s counts from %d on at %q", tc.kind, tc.outcome, s.TimeMs, s.Places)
 			}
 			got = append(got, who+s.Goods+" "+s.Amount.Amount.String())
 		}

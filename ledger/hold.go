@@ -12,7 +12,8 @@ import (
 // and the lots of a class have no share in that record: they are asked about by name, so that a notice about a class of a
 // million items costs one write.
 
-// maxHolds bounds the notices of one Hold.
+// maxHolds bounds the notices of one Hold: open ones, for those that were released give way. It takes five issuers to fill it,
+// or a regulator.
 const maxHolds = 256
 
 // HoldOf names a hold that a thing is under: its own, or that of a lot or class it belongs to.

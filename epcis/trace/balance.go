@@ -25,9 +25,9 @@ import (
 // the number that it is held against. Goods in a container move with it, also when an event names only the
 // outermost one; an event that names both a pallet and what is on it speaks of one thing. When a container ends, what is in
 // it is loose again. A shipment that was voided was not shipped; events that their author declared erroneous do not count.
-// What events the ledger flagged counts as recorded: the ledger's own balances, not this sheet, say who holds what. Disputes
-// and how they ended are no events: what a receiver rejected, and what was credited back or agreed besides, is not on the sheet
-// until somebody counts it, and is unexplained then.
+// What events the ledger flagged counts as recorded: the ledger's own balances, not this sheet, say who holds what. A dispute
+// and how it ends are no events: what is missing or rejected was shipped and is nobody's, and what an outcome gives to somebody
+// is settled at the time of the outcome, at the places that the shipping event names.
 
 // BalanceRequest asks for a mass balance.
 type BalanceRequest struct {
@@ -37,7 +37,7 @@ type BalanceRequest struct {
 	FromMs int64    // event time, ms since the Unix epoch
 	ToMs   int64    // before this event time; 0 is no end
 
-	Settled []Settlement // of the goods; those of other parties are left out as events are, and with a Site all: they have none
+	Settled []Settlement // of the goods; those of other parties and sites are left out as events are
 }
 
 // Settlement is a quantity that a dispute gave to somebody or took away, without an event.
@@ -46,7 +46,28 @@ type Settlement struct {
 	Account string        // address of who has it by the dispute
 	Org     string        // of the account, "" if it has none
 	Amount  epcis.Measure // below zero: it was taken away
-	TimeMs  int64         // ms since the Unix epoch
+	Places  []string      // locations that the goods are at by that; none known: it is on no site's sheet
+	TimeMs  int64         // of the outcome, ms since the Unix epoch
+}
+
+// PlacesOf returns the locations that a shipment leaves, and those that it is to arrive at, as its event says.
+func PlacesOf(shipping *epcis.Event) (from, to []string) {
+	for _, l := range []*epcis.Location{shipping.BizLocation, shipping.ReadPoint} {
+		if l != nil {
+			from = append(from, l.ID)
+		}
+	}
+	return append(from, locationsIn(shipping.Sources)...), locationsIn(shipping.Destinations)
+}
+
+func locationsIn(refs []epcis.TypedRef) []string {
+	var out []string
+	for _, ref := range refs {
+		if ref.Type == "location" {
+			out = append(out, ref.ID)
+		}
+	}
+	return out
 }
 
 // Sheet is a mass balance: a line for each lot and unit, and their sums for each class and unit.
@@ -122,7 +143,8 @@ func Balance(ctx context.Context, src Source, r BalanceRequest, limits Limits) (
 func (s *stocks) settle(d Settlement) {
 	r := &s.request
 	key, q := Key(d.Goods), base(d.Amount)
-	if !s.wanted[key] || r.Site != "" || r.ToMs != 0 && d.TimeMs >= r.ToMs || r.Party != "" && r.Party != d.Org && r.Party != d.Account {
+	elsewhere := r.Site != "" && !slices.ContainsFunc(d.Places, func(p string) bool { return samePlace(Key(p), Key(r.Site)) })
+	if !s.wanted[key] || elsewhere || r.ToMs != 0 && d.TimeMs >= r.ToMs || r.Party != "" && r.Party != d.Org && r.Party != d.Account {
 		return
 	}
 	e := &entry{meta: Meta{Author: d.Account}}
@@ -207,11 +229,7 @@ func (s *stocks) selects(e *entry) bool {
 	if flowOf(ev) == flowReceived {
 		refs = ev.Destinations
 	}
-	for _, ref := range refs {
-		if ref.Type == "location" {
-			places = append(places, ref.ID)
-		}
-	}
+	places = append(places, locationsIn(refs)...)
 	return slices.ContainsFunc(places, func(p string) bool { return samePlace(Key(p), site) })
 }
 

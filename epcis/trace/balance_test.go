@@ -3,6 +3,7 @@ package trace
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -250,7 +251,9 @@ func TestBalanceTakesInDisputes(t *testing.T) {
 	shipped := w.ship("", packerCo, fieldA, farmA+"=40KGM")
 	w.by("Packer").receive("", packerCo, packhouse, farmA+"=36KGM")
 	credit := Settlement{Goods: farmA, Account: "Farm A", Amount: epcis.Measure{Amount: epcis.Decimal{Coefficient: 4000}, UOM: "GRM"}, TimeMs: shipped.EventTime.UnixMilli() + 1<<40}
-	r := BalanceRequest{Goods: []string{farmA}, Settled: []Settlement{credit}}
+	if credit.Places, _ = PlacesOf(shipped); !slices.Equal(credit.Places, []string{fieldA}) {
+		t.Errorf("shipped from %q", credit.Places)
+	}
 	for name, tc := range map[string]struct {
 		change                    func(*BalanceRequest)
 		opening, settled, closing string
@@ -258,11 +261,13 @@ func TestBalanceTakesInDisputes(t *testing.T) {
 		"all":               {func(*BalanceRequest) {}, "0", "4", "250"},
 		"its party":         {func(r *BalanceRequest) { r.Party = "Farm A" }, "0", "4", "214"},
 		"another party":     {func(r *BalanceRequest) { r.Party = "Packer" }, "0", "0", "36"},
-		"a site":            {func(r *BalanceRequest) { r.Site = fieldA }, "0", "0", "210"},
+		"its site":          {func(r *BalanceRequest) { r.Site = fieldA }, "0", "4", "214"},
+		"another site":      {func(r *BalanceRequest) { r.Site = packhouse }, "0", "0", "36"},
+		"no site":           {func(r *BalanceRequest) { r.Site, r.Settled[0].Places = fieldA, nil }, "0", "0", "210"},
 		"before the period": {func(r *BalanceRequest) { r.FromMs = credit.TimeMs + 1 }, "250", "0", "250"},
 		"after the period":  {func(r *BalanceRequest) { r.ToMs = credit.TimeMs }, "0", "0", "246"},
 	} {
-		q := r
+		q := BalanceRequest{Goods: []string{farmA}, Settled: []Settlement{credit}}
 		tc.change(&q)
 		if l := w.balance(q).Lines[0]; l.Opening != tc.opening || l.Settled != tc.settled || l.Closing != tc.closing {
 			t.Errorf("%s: %+v", name, l)
