@@ -218,7 +218,9 @@ func (e *Event) checkForm() error {
 	if e.CertificationInfoBare && len(e.CertificationInfo) != 1 {
 		s.add(root.field("certificationInfo"), Fault{Kind: FaultEncoding, Detail: "a bare certificationInfo is one text"})
 	}
-	s.checkNamespaces(e.Namespaces)
+	if s.checkNamespaces(e.Namespaces); s.faults != nil {
+		return s.faults
+	}
 	s.checkSpelling(e)
 	for x := range e.eachExtensions {
 		for _, m := range *x {
@@ -232,7 +234,17 @@ func (e *Event) checkForm() error {
 	return nil
 }
 
+// MaxNamespaces bounds the prefixes and addresses of contexts that one "@context" declares, or that an event carries: each
+// name with a prefix is compared with all of them.
+const MaxNamespaces = 256
+
+var tooManyNamespaces = "a context declares at most " + strconv.Itoa(MaxNamespaces) + " prefixes and further contexts"
+
 func (s *faultSink) checkNamespaces(ns []Namespace) {
+	if len(ns) > MaxNamespaces {
+		s.add((*path)(nil).field("@context"), Fault{Kind: FaultTooLarge, Detail: tooManyNamespaces})
+		return
+	}
 	for i, n := range ns {
 		twice := i > 0 && (compareNamespaces(ns[i-1], n) >= 0 || n.Prefix != "" && ns[i-1].Prefix == n.Prefix)
 		if twice || n.URI == "" {

@@ -303,7 +303,7 @@ func (r *reader) errorDeclaration() *ErrorDeclaration {
 // takeNames counts what the names and words of an event take when their prefixes are written out, as its hash does: a
 // prefix of two letters can stand for much.
 func (e *Event) takeNames(budget *crypto.Budget) bool {
-	prefixes := prefixMap(e.Namespaces)
+	prefixes := prefixMap(e.Namespaces[:min(len(e.Namespaces), MaxNamespaces)]) // checkForm refuses more
 	e.eachText(func(s string) { budget.Take(1, prefixes.growth(s)) })
 	return budget.Left() >= 0
 }

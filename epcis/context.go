@@ -7,8 +7,10 @@ import (
 
 // declared lists what an "@context" declares: prefixes and, with an empty prefix, the addresses of other contexts. The
 // standard context is left out. Terms with a definition of their own are not prefixes and stay in the value only.
-func declared(context Value) prefixMap {
-	var ns prefixMap
+func declared(context Value) prefixMap { return appendDeclared(nil, context) }
+
+// appendDeclared stops soon after MaxNamespaces, more than which nobody may declare.
+func appendDeclared(ns prefixMap, context Value) prefixMap {
 	switch context.kind {
 	case Text:
 		if context.text != "" && !isStandardContext(context.text) {
@@ -16,13 +18,13 @@ func declared(context Value) prefixMap {
 		}
 	case List:
 		for _, v := range context.List() {
-			if v.kind != List {
-				ns = append(ns, declared(v)...)
+			if v.kind != List && len(ns) <= MaxNamespaces {
+				ns = appendDeclared(ns, v)
 			}
 		}
 	case Object:
 		for _, m := range context.Members() {
-			if m.Value.kind == Text && m.Name != "" && m.Name[0] != '@' && m.Value.text != "" {
+			if m.Value.kind == Text && m.Name != "" && m.Name[0] != '@' && m.Value.text != "" && len(ns) <= MaxNamespaces {
 				ns = append(ns, Namespace{Prefix: m.Name, URI: m.Value.text})
 			}
 		}
@@ -39,34 +41,39 @@ func isStandardContext(url string) bool {
 
 // used returns those of the namespaces in force that an event needs to stand alone, sorted: the prefixes that occur in
 // names and texts of its extensions and in its own texts, and every context named by address, since what that declares
-// is not known.
-func (e *Event) used(inForce prefixMap) []Namespace {
-	if len(inForce) == 0 {
+// is not known. What that takes is counted in s.
+func (e *Event) used(inForce prefixMap, s *faultSink) []Namespace {
+	if len(inForce) == 0 || !s.take(len(inForce), 1) {
 		return nil
 	}
-	needed := map[string]bool{"": true}
-	e.eachText(func(s string) {
-		if prefix, _, found := strings.Cut(s, ":"); found {
-			needed[prefix] = true
-		}
-	})
-	var out []Namespace
-	for i, n := range inForce {
-		if !needed[n.Prefix] || slices.Contains(out, n) {
-			continue
-		}
-		last := n
-		for _, later := range inForce[i+1:] { // the last declaration of a prefix is in force
-			if n.Prefix != "" && later.Prefix == n.Prefix {
-				last = later
+	needed, n := make([]bool, len(inForce)), 0
+	need := func(prefix string) {
+		for i := len(inForce) - 1; i >= 0; i-- {
+			if inForce[i].Prefix == prefix && !needed[i] {
+				needed[i], n = true, n+1
+			}
+			if inForce[i].Prefix == prefix && prefix != "" {
+				return // the last declaration of a prefix is in force
 			}
 		}
-		if !slices.Contains(out, last) {
-			out = append(out, last)
+	}
+	need("")
+	e.eachText(func(s string) {
+		if prefix, _, found := strings.Cut(s, ":"); found && prefix != "" {
+			need(prefix)
+		}
+	})
+	if n == 0 || !s.take(n, namespaceRoom) {
+		return nil
+	}
+	out := make([]Namespace, 0, n)
+	for i, n := range inForce {
+		if needed[i] {
+			out = append(out, n)
 		}
 	}
 	slices.SortFunc(out, compareNamespaces)
-	return out
+	return slices.Compact(out)
 }
 
 func compareNamespaces(a, b Namespace) int {

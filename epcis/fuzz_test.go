@@ -14,7 +14,7 @@ import (
 // What a decoder may allocate for each byte of input, beside 64 KiB. The densest JSON that is not refused is lists in lists,
 // the densest CBOR sensor reports or references that say next to nothing. Published sensor events take up to 20.
 const (
-	jsonFactor = 36
+	jsonFactor = 16
 	cborFactor = 16
 	allowance  = 64 << 10
 )

@@ -1,6 +1,10 @@
 package epcis
 
-import "strconv"
+import (
+	"strconv"
+
+	"waybill/crypto"
+)
 
 // ParseDocument reads an EPCIS JSON text: a capture document, a query document, one event or a list of events. It is
 // strict: limits, duplicate names and encodings as [ParseValue] checks them, names in their exact case, no field that
@@ -8,12 +12,16 @@ import "strconv"
 // fault found, at most [MaxFaults], each with a JSON pointer into data. Faults of kind FaultIdentifier alone are no
 // error: they are in the document's Warnings.
 func ParseDocument(data []byte) (*Document, error) {
-	v, err := ParseValue(data)
+	budget := crypto.NewBudget(len(data))
+	v, err := parseValue(data, &budget)
 	if err != nil {
 		return nil, err
 	}
-	p := parser{faultSink: faultSink{tolerant: true}, room: freeRoom + roomPerByte*len(data)}
+	p := parser{faultSink: faultSink{tolerant: true, budget: &budget}}
 	d := p.document(v)
+	if len(p.faults) == 0 && budget.Left() < 0 {
+		return nil, Faults{{Kind: FaultTooLarge, Detail: "the document holds too many elements for its length"}}
+	}
 	if len(p.faults) > 0 {
 		return nil, append(p.faults, p.warnings...)[:min(MaxFaults, len(p.faults)+len(p.warnings))]
 	}
@@ -21,39 +29,20 @@ func ParseDocument(data []byte) (*Document, error) {
 	return d, nil
 }
 
-// parser turns JSON values into events and gathers faults. It never stops at a fault.
+// parser turns JSON values into events and gathers faults. It never stops at a fault, only when there are too many or they
+// take too much.
 type parser struct {
 	faultSink
 	prefixes prefixMap // in force for the event being read
-	room     int       // bytes of memory that lists may still take; see take
+	ways     ways
 }
 
-// What lists of events may take in memory, and about what an element of each takes. No real document comes near: it would
-// have to be a list of things of which it says nothing.
-const (
-	freeRoom    = 16 << 10
-	roomPerByte = 12
-
-	jsonText     = 60
-	jsonRef      = 150
-	jsonQuantity = 160
-	jsonElement  = 400
-	jsonReport   = 700
-)
-
-// take counts a list against what a text of this length may ask for.
-func (p *parser) take(n, each int, at *path) bool {
-	if p.room -= n * each; p.room >= 0 {
-		return true
-	}
-	p.add(at, Fault{Kind: FaultTooLarge, Detail: "the document holds too many elements for its length"})
-	return false
-}
+const extensionsRoom = 3 * memberRoom // of one that is appended to others
 
 func (p *parser) document(v Value) *Document {
 	switch v.kind {
 	case List:
-		d := &Document{Kind: EventList, Events: make([]*Event, 0, len(v.List()))}
+		d := &Document{Kind: EventList}
 		p.events(d, v, nil)
 		return d
 	case Object:
@@ -167,7 +156,7 @@ func (p *parser) captureDocument(v Value) *Document {
 			p.events(d, m.Value, at.field(m.Name))
 		case "event":
 			found, d.SingleEvent = true, true
-			if e := p.event(m.Value, at.field(m.Name), declared(d.Context)); e != nil {
+			if e := p.event(m.Value, at.field(m.Name), p.declared(d.Context)); e != nil {
 				d.Events = append(d.Events, e)
 			}
 		default:
@@ -240,7 +229,7 @@ func (p *parser) resultsBody(d *Document, v Value, at *path) {
 
 func (p *parser) events(d *Document, v Value, at *path) {
 	if v.kind == Object { // one event where a list belongs
-		if e := p.event(v, at, declared(d.Context)); e != nil {
+		if e := p.event(v, at, p.declared(d.Context)); e != nil {
 			d.Events = append(d.Events, e)
 		}
 		return
@@ -249,16 +238,32 @@ func (p *parser) events(d *Document, v Value, at *path) {
 		p.wrongType(at, "list of events", v)
 		return
 	}
-	inForce := declared(d.Context)
+	inForce := p.declared(d.Context)
+	if !p.take(len(v.List()), 8) {
+		return
+	}
 	d.Events = make([]*Event, 0, len(v.List()))
 	for i, x := range v.List() {
 		if p.full() {
 			return
 		}
-		if e := p.event(x, at.at(i), inForce); e != nil {
+		here := p.ways.at(at, i)
+		if e := p.event(x, here, inForce); e != nil {
 			d.Events = append(d.Events, e)
 		}
+		p.ways.back()
 	}
+}
+
+// declared is the function of that name, counted.
+func (p *parser) declared(context Value) prefixMap {
+	ns := declared(context)
+	p.take(len(ns), 3*namespaceRoom)
+	if len(ns) > MaxNamespaces {
+		p.add((*path)(nil).field("@context"), Fault{Kind: FaultTooLarge, Detail: tooManyNamespaces})
+		return ns[:MaxNamespaces]
+	}
+	return ns
 }
 
 // context takes an "@context" as it is: an address, an object, or a list of these.
@@ -268,8 +273,12 @@ func (p *parser) context(v Value, at *path) Value {
 		return v
 	case List:
 		for i, x := range v.List() {
+			if p.full() {
+				return v
+			}
 			if x.kind != Text && x.kind != Object {
-				p.wrongType(at.at(i), "address or object", x)
+				p.wrongType(p.ways.at(at, i), "address or object", x)
+				p.ways.back()
 			}
 		}
 		return v
@@ -292,24 +301,34 @@ func (p *parser) event(v Value, at *path, outer prefixMap) *Event {
 	case !ok && name != "?":
 		p.add(where, Fault{Kind: FaultValue, Detail: "this is no event type of EPCIS 2.0", Expected: eventTypeNames, Actual: name})
 	}
+	if !p.take(1, eventRoom) {
+		return nil
+	}
 	e := &Event{Type: t}
 	p.prefixes = outer
 	if c := v.Member("@context"); !c.IsZero() {
 		e.Context = p.context(c, at.field("@context"))
-		p.prefixes = append(outer[:len(outer):len(outer)], declared(e.Context)...)
+		own := p.declared(e.Context)
+		if !p.take(len(outer)+len(own), 2*namespaceRoom) {
+			return nil
+		}
+		p.prefixes = append(outer[:len(outer):len(outer)], own...)
 	}
 	for _, m := range v.Members() {
-		here := at.field(m.Name)
 		if m.Name == "type" || m.Name == "isA" || m.Name == "@context" {
 			continue
 		}
+		here := p.ways.field(at, m.Name)
 		if read, standard := eventFields[m.Name]; standard {
 			read(p, e, m.Value, here)
 		} else {
 			p.extension(&e.Extensions, m, here)
 		}
+		p.ways.back()
 	}
-	e.Namespaces = e.used(p.prefixes)
+	if e.Namespaces = e.used(p.prefixes, &p.faultSink); p.full() {
+		return e
+	}
 	e.validate(&p.faultSink, at)
 	return e
 }

@@ -17,21 +17,21 @@ var eventFields = map[string]func(p *parser, e *Event, v Value, at *path){
 	"childEPCs":           func(p *parser, e *Event, v Value, at *path) { e.ChildEPCs = p.iris(v, at) },
 	"inputEPCList":        func(p *parser, e *Event, v Value, at *path) { e.InputEPCs = p.iris(v, at) },
 	"outputEPCList":       func(p *parser, e *Event, v Value, at *path) { e.OutputEPCs = p.iris(v, at) },
-	"quantityList":        func(p *parser, e *Event, v Value, at *path) { e.Quantities = list(p, v, at, jsonQuantity, p.quantity) },
+	"quantityList":        func(p *parser, e *Event, v Value, at *path) { e.Quantities = list(p, v, at, quantityRoom, p.quantity) },
 	"childQuantityList": func(p *parser, e *Event, v Value, at *path) {
-		e.ChildQuantities = list(p, v, at, jsonQuantity, p.quantity)
+		e.ChildQuantities = list(p, v, at, quantityRoom, p.quantity)
 	},
 	"inputQuantityList": func(p *parser, e *Event, v Value, at *path) {
-		e.InputQuantities = list(p, v, at, jsonQuantity, p.quantity)
+		e.InputQuantities = list(p, v, at, quantityRoom, p.quantity)
 	},
 	"outputQuantityList": func(p *parser, e *Event, v Value, at *path) {
-		e.OutputQuantities = list(p, v, at, jsonQuantity, p.quantity)
+		e.OutputQuantities = list(p, v, at, quantityRoom, p.quantity)
 	},
 	"readPoint":   func(p *parser, e *Event, v Value, at *path) { e.ReadPoint = p.location(v, at) },
 	"bizLocation": func(p *parser, e *Event, v Value, at *path) { e.BizLocation = p.location(v, at) },
 	"ilmd":        func(p *parser, e *Event, v Value, at *path) { e.ILMD = p.ilmd(v, at) },
 	"sensorElementList": func(p *parser, e *Event, v Value, at *path) {
-		e.SensorElements = list(p, v, at, jsonElement, p.sensorElement)
+		e.SensorElements = list(p, v, at, elementRoom, p.sensorElement)
 	},
 	"errorDeclaration": func(p *parser, e *Event, v Value, at *path) { e.ErrorDeclaration = p.errorDeclaration(v, at) },
 	"certificationInfo": func(p *parser, e *Event, v Value, at *path) {
@@ -41,22 +41,25 @@ var eventFields = map[string]func(p *parser, e *Event, v Value, at *path){
 		e.PersistentDisposition = p.persistentDisposition(v, at)
 	},
 	"bizTransactionList": func(p *parser, e *Event, v Value, at *path) {
-		e.BizTransactions = list(p, v, at, jsonRef, p.typedRef("bizTransaction", &bizTransactionTypes))
+		e.BizTransactions = list(p, v, at, refRoom, p.typedRef("bizTransaction", &bizTransactionTypes))
 	},
 	"sourceList": func(p *parser, e *Event, v Value, at *path) {
-		e.Sources = list(p, v, at, jsonRef, p.typedRef("source", &sourceDestTypes))
+		e.Sources = list(p, v, at, refRoom, p.typedRef("source", &sourceDestTypes))
 	},
 	"destinationList": func(p *parser, e *Event, v Value, at *path) {
-		e.Destinations = list(p, v, at, jsonRef, p.typedRef("destination", &sourceDestTypes))
+		e.Destinations = list(p, v, at, refRoom, p.typedRef("destination", &sourceDestTypes))
 	},
 }
 
 // list reads a JSON list, or a single value as a list of one; never nil.
 func list[T any](p *parser, v Value, at *path, each int, read func(Value, *path) T) []T {
 	if v.kind != List {
+		if !p.take(1, each) {
+			return nil
+		}
 		return []T{read(v, at)}
 	}
-	if !p.take(len(v.List()), each, at) {
+	if !p.take(len(v.List()), each+each/8) {
 		return nil
 	}
 	out := make([]T, 0, len(v.List()))
@@ -64,7 +67,8 @@ func list[T any](p *parser, v Value, at *path, each int, read func(Value, *path)
 		if p.full() {
 			break
 		}
-		out = append(out, read(x, at.at(i)))
+		out = append(out, read(x, p.ways.at(at, i)))
+		p.ways.back()
 	}
 	return out
 }
@@ -76,7 +80,8 @@ func (p *parser) object(v Value, at *path, read func(m Member, at *path)) {
 		return
 	}
 	for _, m := range v.Members() {
-		read(m, at.field(m.Name))
+		read(m, p.ways.field(at, m.Name))
+		p.ways.back()
 	}
 }
 
@@ -110,20 +115,30 @@ func (p *parser) iri(v Value, at *path) string {
 	case "urn", "http", "https", "geo", "ni", "did":
 		return s
 	}
+	if !p.take(1, p.prefixes.growth(s)) {
+		return ""
+	}
 	return p.prefixes.expand(s)
 }
 
-func (p *parser) iris(v Value, at *path) []string { return list(p, v, at, jsonText, p.iri) }
+func (p *parser) iris(v Value, at *path) []string { return list(p, v, at, textRoom, p.iri) }
 
 func (p *parser) time(v Value, at *path) Timestamp { return Timestamp{Text: p.text(v, at)} }
 
 func (p *parser) word(v Value, at *path, voc *vocabulary) string {
-	return voc.normalise(p.text(v, at), p.prefixes)
+	s := p.text(v, at)
+	if !p.take(1, p.prefixes.growth(s)) {
+		return ""
+	}
+	return voc.normalise(s, p.prefixes)
 }
 
 func (p *parser) decimal(v Value, at *path) *Decimal {
 	if v.kind != Number {
 		p.wrongType(at, "number", v)
+		return nil
+	}
+	if !p.take(2, decimalRoom) {
 		return nil
 	}
 	d, err := ParseDecimal(v.text)
@@ -141,7 +156,9 @@ func (p *parser) extension(x *Extensions, m Member, at *path) {
 		return
 	}
 	p.checkDepth(m.Value, at)
-	*x = append(*x, m)
+	if p.take(1, extensionsRoom) {
+		*x = append(*x, m)
+	}
 }
 
 // isExtensionName reports whether a name is a prefix with a local name or a full URI. A name with a leading underscore
@@ -189,6 +206,9 @@ func (p *parser) typedRef(idField string, types *vocabulary) func(Value, *path) 
 }
 
 func (p *parser) location(v Value, at *path) *Location {
+	if !p.take(1, locationRoom) {
+		return nil
+	}
 	l := &Location{}
 	p.object(v, at, func(m Member, at *path) {
 		if m.Name == "id" {
@@ -207,14 +227,17 @@ func (p *parser) ilmd(v Value, at *path) Extensions {
 }
 
 func (p *parser) persistentDisposition(v Value, at *path) *PersistentDisposition {
+	if !p.take(1, persistRoom) {
+		return nil
+	}
 	d := &PersistentDisposition{}
 	p.object(v, at, func(m Member, at *path) {
 		word := func(v Value, at *path) string { return p.word(v, at, &dispositions) }
 		switch m.Name {
 		case "set":
-			d.Set = list(p, m.Value, at, jsonText, word)
+			d.Set = list(p, m.Value, at, textRoom, word)
 		case "unset":
-			d.Unset = list(p, m.Value, at, jsonText, word)
+			d.Unset = list(p, m.Value, at, textRoom, word)
 		default:
 			p.extension(&d.Extensions, m, at)
 		}
@@ -223,6 +246,9 @@ func (p *parser) persistentDisposition(v Value, at *path) *PersistentDisposition
 }
 
 func (p *parser) errorDeclaration(v Value, at *path) *ErrorDeclaration {
+	if !p.take(1, errorRoom) {
+		return nil
+	}
 	d := &ErrorDeclaration{}
 	p.object(v, at, func(m Member, at *path) {
 		switch m.Name {

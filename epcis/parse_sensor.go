@@ -7,7 +7,7 @@ func (p *parser) sensorElement(v Value, at *path) SensorElement {
 		case "sensorMetadata":
 			s.Metadata = p.sensorMetadata(m.Value, at)
 		case "sensorReport":
-			s.Reports = list(p, m.Value, at, jsonReport, p.sensorReport)
+			s.Reports = list(p, m.Value, at, reportRoom, p.sensorReport)
 		default:
 			p.extension(&s.Extensions, m, at)
 		}
@@ -16,6 +16,9 @@ func (p *parser) sensorElement(v Value, at *path) SensorElement {
 }
 
 func (p *parser) sensorMetadata(v Value, at *path) *SensorMetadata {
+	if !p.take(1, metadataRoom) {
+		return nil
+	}
 	s := &SensorMetadata{}
 	p.object(v, at, func(m Member, at *path) {
 		for _, f := range s.fields() {
@@ -118,7 +121,7 @@ func (r *SensorReport) numberFields() [7]numberField {
 func (p *parser) sensorReport(v Value, at *path) SensorReport {
 	var r SensorReport
 	texts, numbers := r.textFields(), r.numberFields()
-	written := map[string]bool{} // numeric fields that were written as texts
+	var written [len(numbers)]bool // as texts
 	p.object(v, at, func(m Member, at *path) {
 		for _, f := range texts {
 			if f.name == m.Name {
@@ -126,10 +129,10 @@ func (p *parser) sensorReport(v Value, at *path) SensorReport {
 				return
 			}
 		}
-		for _, f := range numbers {
+		for i, f := range numbers {
 			if f.name == m.Name {
 				if m.Value.kind == Text {
-					written[f.name] = true
+					written[i] = true
 					m.Value.kind = Number
 				}
 				*f.value = p.decimal(m.Value, at)
@@ -138,8 +141,8 @@ func (p *parser) sensorReport(v Value, at *path) SensorReport {
 		}
 		p.otherReportField(&r, m, at)
 	})
-	for _, f := range numbers {
-		if written[f.name] {
+	for i, f := range numbers {
+		if written[i] && p.take(3, textRoom) {
 			r.TextNumbers = append(r.TextNumbers, f.name)
 		}
 	}
@@ -163,15 +166,17 @@ func (p *parser) otherReportField(r *SensorReport, m Member, at *path) {
 			p.wrongType(at, "text", m.Value)
 			return
 		}
-		text := m.Value.text
-		r.StringValue = &text
+		if text := m.Value.text; p.take(1, pointerRoom) {
+			r.StringValue = &text
+		}
 	case "booleanValue":
 		if m.Value.kind != True && m.Value.kind != False {
 			p.wrongType(at, "true or false", m.Value)
 			return
 		}
-		yes := m.Value.kind == True
-		r.BooleanValue = &yes
+		if yes := m.Value.kind == True; p.take(1, pointerRoom) {
+			r.BooleanValue = &yes
+		}
 	default:
 		p.extension(&r.Extensions, m, at)
 	}

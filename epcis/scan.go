@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"waybill/crypto"
 )
 
 // Limits of every JSON text this package reads.
@@ -13,20 +15,25 @@ const (
 	MaxDepth         = 64       // nested arrays and objects
 	maxNumberBytes   = 64       // literal of a number
 	maxValues        = 1 << 20  // values and members in one text
-	freeValues       = 512      // values that a text may hold however short it is; beyond, it has valueBytes for each
-	valueBytes       = 6        // keeps memory within a small multiple of the text
 	maxMembers       = 4096     // members of one object
 	maxBareNames     = 16       // members up to which duplicates are found by comparing
 )
 
 // ParseValue reads one JSON text (RFC 8259) strictly: UTF-8 without surrogates, no duplicate names, nothing after the
-// end, all limits of this package. The error is a [Faults] with one fault of kind FaultSyntax or FaultTooLarge.
+// end, all limits of this package, and no more in memory than a [crypto.Budget]. The error is a [Faults] with one fault of
+// kind FaultSyntax or FaultTooLarge.
 func ParseValue(data []byte) (Value, error) {
+	budget := crypto.NewBudget(len(data))
+	return parseValue(data, &budget)
+}
+
+func parseValue(data []byte, budget *crypto.Budget) (Value, error) {
 	if len(data) > MaxDocumentBytes {
 		return Value{}, Faults{{Kind: FaultTooLarge, Expected: "at most " + strconv.Itoa(MaxDocumentBytes) + " bytes",
 			Actual: strconv.Itoa(len(data)) + " bytes", Detail: "the document is too large; send its events in several documents"}}
 	}
-	s := scanner{text: string(data)}
+	budget.Take(1, len(data)+len(data)/8)
+	s := scanner{text: string(data), budget: budget}
 	s.skipByteOrderMark()
 	s.countAhead()
 	v := s.value(nil, 0)
@@ -49,12 +56,28 @@ type scanner struct {
 	pos    int
 	values int      // made so far
 	sizes  []uint32 // commas of the containers that are still to be opened, in the order of opening
+	budget *crypto.Budget
 	fault  *Fault
+	ways   ways
+}
+
+// take counts what is about to be made, n things of so many bytes each; false and a fault if that is too much.
+func (s *scanner) take(p *path, n, each int) bool {
+	if s.budget.Take(n, each) {
+		return true
+	}
+	s.fail(p, FaultTooLarge, "the document holds too many values for its length")
+	return false
 }
 
 // countAhead fills sizes. It judges nothing: what it miscounts in a malformed text only misleads an allocation, which
 // [scanner.capacity] bounds.
 func (s *scanner) countAhead() {
+	containers := min(strings.Count(s.text, "[")+strings.Count(s.text, "{"), maxValues)
+	if !s.take(nil, containers, 4) {
+		return
+	}
+	s.sizes = make([]uint32, 0, containers)
 	var open [MaxDepth]int // indexes of the open containers
 	depth, inText := 0, false
 	for i := 0; i < len(s.text); i++ {
@@ -67,7 +90,7 @@ func (s *scanner) countAhead() {
 		case c == '"':
 			inText = true
 		case c == '[' || c == '{':
-			if depth == MaxDepth || len(s.sizes) == maxValues {
+			if depth == MaxDepth || len(s.sizes) == containers {
 				return
 			}
 			open[depth] = len(s.sizes)
@@ -109,17 +132,50 @@ func (p *path) at(i int) *path { return &path{up: p, index: i} }
 
 // pointer renders the path as RFC 6901.
 func (p *path) pointer() string {
-	if p == nil {
-		return ""
+	var steps [MaxDepth + 8]*path // no text nests deeper, and what stands around an event is shallow
+	n := 0
+	for ; p != nil && n < len(steps); p = p.up {
+		steps[n] = p
+		n++
 	}
-	switch {
-	case p.name != "":
-		return p.up.pointer() + "/" + escapePointer(p.name)
-	case p.index < 0:
-		return p.up.pointer() + "/"
+	var room [160]byte
+	b := room[:0]
+	for n--; n >= 0; n-- {
+		b = append(b, '/')
+		switch step := steps[n]; {
+		case step.name != "":
+			b = append(b, escapePointer(step.name)...)
+		case step.index >= 0:
+			b = strconv.AppendInt(b, int64(step.index), 10)
+		}
 	}
-	return p.up.pointer() + "/" + strconv.Itoa(p.index)
+	return string(b)
 }
+
+// ways makes the paths to what is being read, and makes them again: a path is good until it is gone back from.
+type ways struct{ steps []path }
+
+const waysAtOnce = 16
+
+func (w *ways) field(up *path, name string) *path {
+	if name == "" {
+		return w.step(path{up: up, index: -1})
+	}
+	return w.step(path{up: up, name: name})
+}
+
+func (w *ways) at(up *path, i int) *path { return w.step(path{up: up, index: i}) }
+
+func (w *ways) step(to path) *path {
+	if len(w.steps) == cap(w.steps) {
+		w.steps = make([]path, 0, waysAtOnce) // what was made stays where it is
+	}
+	w.steps = append(w.steps, to)
+	return &w.steps[len(w.steps)-1]
+}
+
+// back forgets the last step.
+func (w *ways) back() { w.steps = w.steps[:max(len(w.steps)-1, 0)] }
 
 func escapePointer(name string) string {
 	if strings.ContainsAny(name, "~/") {
@@ -162,8 +218,11 @@ func (s *scanner) peek() byte {
 }
 
 func (s *scanner) value(p *path, depth int) Value {
-	if s.values++; s.values > min(maxValues, freeValues+len(s.text)/valueBytes) {
-		s.fail(p, FaultTooLarge, "the document holds too many values for its length")
+	if s.fault != nil {
+		return Value{}
+	}
+	if s.values++; s.values > maxValues {
+		s.fail(p, FaultTooLarge, "the document holds more than "+strconv.Itoa(maxValues)+" values")
 		return Value{}
 	}
 	switch c := s.peek(); {
@@ -211,11 +270,13 @@ func (s *scanner) array(p *path, depth int) Value {
 		s.pos++
 		return Value{kind: List}
 	}
+	if !s.take(p, 1, nodeRoom) || !s.take(p, size, valueRoom+valueRoom/8) {
+		return Value{}
+	}
 	list := make([]Value, 0, size)
 	for i := 0; ; i++ {
-		// The path lives on this frame: it is only read while a child is being scanned.
-		here := path{up: p, index: i}
-		v := s.value(&here, depth)
+		v := s.value(s.ways.at(p, i), depth)
+		s.ways.back()
 		if s.fault != nil {
 			return Value{}
 		}
@@ -240,7 +301,11 @@ func (s *scanner) object(p *path, depth int) Value {
 		s.pos++
 		return Value{kind: Object}
 	}
-	members := make([]Member, 0, min(size, maxMembers))
+	size = min(size, maxMembers)
+	if !s.take(p, 1, nodeRoom) || !s.take(p, size, memberRoom+memberRoom/8) {
+		return Value{}
+	}
+	members := make([]Member, 0, size)
 	for {
 		if s.peek() != '"' {
 			s.fail(p, FaultSyntax, "a quoted name belongs here")
@@ -254,9 +319,13 @@ func (s *scanner) object(p *path, depth int) Value {
 			return Value{}
 		}
 		s.pos++
-		here := path{up: p, name: name, index: -1}
-		v := s.value(&here, depth)
+		v := s.value(s.ways.field(p, name), depth)
+		s.ways.back()
 		if s.fault != nil {
+			return Value{}
+		}
+		if len(members) == maxMembers {
+			s.fail(p, FaultTooLarge, "an object has more than "+strconv.Itoa(maxMembers)+" members")
 			return Value{}
 		}
 		members = append(members, Member{Name: name, Value: v})
@@ -276,28 +345,11 @@ func (s *scanner) object(p *path, depth int) Value {
 
 // checkNames refuses duplicate names: which of two values counts is a matter of taste, and taste differs.
 func (s *scanner) checkNames(p *path, members []Member) {
-	if len(members) > maxMembers {
-		s.fail(p, FaultTooLarge, "an object has more than "+strconv.Itoa(maxMembers)+" members")
+	if !s.take(p, namesRoom(len(members)), 1) {
 		return
 	}
-	if len(members) <= maxBareNames {
-		for i := range members {
-			for j := range i {
-				if members[i].Name == members[j].Name {
-					s.fail(p.field(members[i].Name), FaultSyntax, "the name occurs twice in its object, which ends")
-					return
-				}
-			}
-		}
-		return
-	}
-	seen := make(map[string]struct{}, len(members))
-	for _, m := range members {
-		if _, twice := seen[m.Name]; twice {
-			s.fail(p.field(m.Name), FaultSyntax, "the name occurs twice in its object, which ends")
-			return
-		}
-		seen[m.Name] = struct{}{}
+	if at := twice(members); at >= 0 {
+		s.fail(p.field(members[at].Name), FaultSyntax, "the name occurs twice in its object, which ends")
 	}
 }
 
@@ -361,6 +413,11 @@ func (s *scanner) rune(p *path) bool {
 // escaped continues string at the first escape of a text that began at start.
 func (s *scanner) escaped(p *path, start int) string {
 	var b strings.Builder
+	size := s.untilQuote() - start // what an escape stands for is never longer
+	if !s.take(p, 1, size+size/8+8) {
+		return ""
+	}
+	b.Grow(size)
 	b.WriteString(s.text[start:s.pos])
 	for s.pos < len(s.text) {
 		plain := s.pos
@@ -389,6 +446,19 @@ func (s *scanner) escaped(p *path, start int) string {
 	}
 	s.fail(p, FaultSyntax, "the document ends inside a text")
 	return ""
+}
+
+// untilQuote returns where the text ends in which the scanner is.
+func (s *scanner) untilQuote() int {
+	for i := s.pos; i < len(s.text); i++ {
+		switch s.text[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return len(s.text)
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"waybill/crypto"
 	"waybill/epcis/gs1"
 )
 
@@ -16,29 +17,45 @@ const maxExtensionDepth = 48
 type faultSink struct {
 	tolerant         bool
 	faults, warnings Faults
+	budget           *crypto.Budget // nil: no bound but that on faults
 }
 
-func (s *faultSink) full() bool { return len(s.faults) >= MaxFaults }
+// What faults and identifiers take, about: a fault with its texts, the canonical spelling of an identifier and the rest of
+// looking at it, and of one that is wrong.
+const (
+	faultRoom = 560
+	idRoom    = 64
+	badIDRoom = 400
+)
+
+// full reports whether enough was found wrong, or looking for more would take too much.
+func (s *faultSink) full() bool {
+	return len(s.faults) >= MaxFaults || s.budget != nil && s.budget.Left() < 0
+}
+
+// take counts what is about to be made; false if that is too much.
+func (s *faultSink) take(n, each int) bool { return s.budget == nil || s.budget.Take(n, each) }
 
 // add records a fault. Of several faults in one place the first counts: the others follow from it.
 func (s *faultSink) add(at *path, f Fault) {
 	if s.full() {
 		return
 	}
-	f.Pointer = at.pointer()
-	f.Actual = shorten(f.Actual)
 	list := &s.faults
 	if s.tolerant && f.Kind == FaultIdentifier {
 		list = &s.warnings
 	}
+	if s.take(1, faultRoom); len(*list) >= MaxFaults {
+		return
+	}
+	f.Pointer = at.pointer()
+	f.Actual = shorten(f.Actual)
 	for i := range *list {
 		if (*list)[i].Pointer == f.Pointer {
 			return
 		}
 	}
-	if len(*list) < MaxFaults {
-		*list = append(*list, f)
-	}
+	*list = append(*list, f)
 }
 
 func (s *faultSink) missing(at *path, detail, expected string) {
@@ -142,8 +159,12 @@ func (s *faultSink) checkID(id string, at *path, want idWant) {
 		s.checkURI(id, at)
 		return
 	}
+	if !s.take(1, idRoom+len(id)) {
+		return
+	}
 	parsed, err := gs1.Parse(id)
 	if err != nil {
+		s.take(1, badIDRoom)
 		s.add(at, Fault{Kind: FaultIdentifier, Detail: identifierDetail(err), Actual: id})
 		return
 	}

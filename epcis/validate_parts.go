@@ -1,5 +1,13 @@
 package epcis
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"waybill/epcis/gs1"
+)
+
 func (e *Event) validateIdentifiers(s *faultSink, at *path) {
 	s.checkID(e.ParentID, at.field("parentID"), instanceID)
 	s.checkIDs(e.EPCs, at.field("epcList"))
@@ -21,7 +29,7 @@ func (e *Event) validateIdentifiers(s *faultSink, at *path) {
 // checkIDs checks a list of objects, in which nothing may stand twice. Two spellings of one object are a fault of
 // identifiers: the texts differ, so the list is well-formed.
 func (s *faultSink) checkIDs(ids []string, at *path) {
-	seen := make(map[string]string, len(ids))
+	before := s.earlier(ids)
 	for i, id := range ids {
 		if s.full() {
 			return
@@ -31,16 +39,58 @@ func (s *faultSink) checkIDs(ids []string, at *path) {
 			continue
 		}
 		s.checkID(id, at.at(i), instanceID)
-		key := canonicalID(id)
-		if before, twice := seen[key]; twice {
+		if before != nil && before[i] >= 0 {
 			kind := FaultIdentifier
-			if before == id {
+			if ids[before[i]] == id {
 				kind = FaultRule
 			}
 			s.add(at.at(i), Fault{Kind: kind, Detail: "the object is listed twice", Actual: id})
 		}
-		seen[key] = id
 	}
+}
+
+// earlier says for each identifier where the same one stands last before it, -1 for nowhere; nil if all differ.
+func (s *faultSink) earlier(ids []string) []int32 {
+	if len(ids) < 2 || !s.take(len(ids), textRoom+8) {
+		return nil
+	}
+	keys, order := make([]string, len(ids)), make([]int32, len(ids))
+	for i, id := range ids {
+		if s.full() {
+			return nil
+		}
+		keys[i], order[i] = s.canonical(id), int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(strings.Compare(keys[a], keys[b]), cmp.Compare(a, b)) })
+	var before []int32
+	for n := 1; n < len(order); n++ {
+		if keys[order[n]] != keys[order[n-1]] {
+			continue
+		}
+		if before == nil {
+			if before = make([]int32, len(ids)); !s.take(len(ids), 4) {
+				return nil
+			}
+			for i := range before {
+				before[i] = -1
+			}
+		}
+		before[order[n]] = order[n-1]
+	}
+	return before
+}
+
+// canonical is canonicalID, counted.
+func (s *faultSink) canonical(id string) string {
+	if !s.take(1, idRoom+len(id)) {
+		return id
+	}
+	parsed, err := gs1.Parse(id)
+	if err != nil {
+		s.take(1, badIDRoom)
+		return id
+	}
+	return parsed.Canonical()
 }
 
 func (s *faultSink) checkQuantities(qs []Quantity, at *path) {
