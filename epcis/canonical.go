@@ -69,8 +69,18 @@ const (
 func (e *Event) Hash() crypto.Hash { return crypto.Sum(crypto.TagEvent, e.canonical()) }
 
 func (e *Event) canonical() []byte {
-	c := canon{prefixes: prefixMap(e.Namespaces), buf: make([]byte, 0, 1024)}
-	c.buf = append(c.buf, canonicalVersion, byte(e.Type))
+	var c canon
+	c.event(e)
+	return c.buf
+}
+
+// event writes the canonical form in place of what was there.
+func (c *canon) event(e *Event) {
+	if c.buf == nil {
+		c.buf = make([]byte, 0, 1024)
+	}
+	c.prefixes, c.spans = prefixMap(e.Namespaces), c.spans[:0]
+	c.buf = append(c.buf[:0], canonicalVersion, byte(e.Type))
 	c.text(fEventID, e.EventID)
 	c.text(fEventTime, canonicalTime(e.EventTime))
 	c.text(fOffset, canonicalOffset(e.TimeZoneOffset))
@@ -78,32 +88,33 @@ func (e *Event) canonical() []byte {
 	c.text(fBizStep, bizSteps.uri(e.BizStep))
 	c.text(fDisposition, dispositions.uri(e.Disposition))
 	if d := e.PersistentDisposition; d != nil {
-		c.set(fSet, mapTexts(d.Set, dispositions.uri))
-		c.set(fUnset, mapTexts(d.Unset, dispositions.uri))
+		c.set(fSet, d.Set, dispositions.uri)
+		c.set(fUnset, d.Unset, dispositions.uri)
 		c.members(fDispositionExt, d.Extensions)
 	}
 	c.refs(fBizTransactions, e.BizTransactions, &bizTransactionTypes)
-	c.set(fCertification, slices.Clone(e.CertificationInfo))
+	c.set(fCertification, e.CertificationInfo, asItIs)
 	c.location(fReadPoint, e.ReadPoint)
 	c.location(fBizLocation, e.BizLocation)
 	c.refs(fSources, e.Sources, &sourceDestTypes)
 	c.refs(fDestinations, e.Destinations, &sourceDestTypes)
-	c.set(fEPCs, mapTexts(e.EPCs, canonicalID))
+	c.set(fEPCs, e.EPCs, c.canonicalID)
 	c.quantities(fQuantities, e.Quantities)
-	c.text(fParent, canonicalURI(e.ParentID))
-	c.set(fChildEPCs, mapTexts(e.ChildEPCs, canonicalID))
+	c.text(fParent, c.canonicalURI(e.ParentID))
+	c.set(fChildEPCs, e.ChildEPCs, c.canonicalID)
 	c.quantities(fChildQuantities, e.ChildQuantities)
-	c.set(fInputEPCs, mapTexts(e.InputEPCs, canonicalID))
-	c.set(fOutputEPCs, mapTexts(e.OutputEPCs, canonicalID))
+	c.set(fInputEPCs, e.InputEPCs, c.canonicalID)
+	c.set(fOutputEPCs, e.OutputEPCs, c.canonicalID)
 	c.quantities(fInputQuantities, e.InputQuantities)
 	c.quantities(fOutputQuantities, e.OutputQuantities)
-	c.text(fTransformation, canonicalURI(e.TransformationID))
+	c.text(fTransformation, c.canonicalURI(e.TransformationID))
 	c.members(fILMD, e.ILMD)
 	c.sensors(fSensors, e.SensorElements)
 	c.errorDeclaration(fError, e.ErrorDeclaration)
 	c.members(fExtensions, e.Extensions)
-	return c.buf
 }
+
+func asItIs(s string) string { return s }
 
 // canonicalURI is canonicalID for fields that may be absent.
 func canonicalURI(u string) string {
@@ -111,6 +122,20 @@ func canonicalURI(u string) string {
 		return ""
 	}
 	return canonicalID(u)
+}
+
+func (c *canon) canonicalURI(u string) string {
+	if u == "" {
+		return ""
+	}
+	return c.canonicalID(u)
+}
+
+func (c *canon) canonicalID(id string) string {
+	if parsed, err := c.ids.parse(id); err == nil {
+		return parsed.Canonical()
+	}
+	return id
 }
 
 // canonicalTime writes an instant in UTC with as many digits as it needs.
@@ -129,19 +154,17 @@ func canonicalOffset(s string) string {
 	return s
 }
 
-func mapTexts(list []string, f func(string) string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = f(s)
-	}
-	return out
-}
-
-// canon writes the canonical form.
+// canon writes the canonical form. Content is written where its field will stand and moved by the field's head once its
+// length is known, so that nothing needs a place of its own.
 type canon struct {
 	buf      []byte
+	spans    []span // of the elements of the sets being written, as they come
 	prefixes prefixMap
+	ids      *identifiers
 }
+
+// span is a part of the buffer.
+type span struct{ from, to int32 }
 
 // text writes a field unless it is empty.
 func (c *canon) text(field int, s string) {
@@ -156,54 +179,53 @@ func (c *canon) head(field, size int) {
 	c.buf = binary.AppendUvarint(c.buf, uint64(size))
 }
 
-// composite writes a field whose content is written by write, unless that is nothing.
-func (c *canon) composite(field int, write func(*canon)) {
-	if content := c.content(write); len(content) > 0 {
-		c.head(field, len(content))
-		c.buf = append(c.buf, content...)
+// wrap makes what was written since begin the content of a field, unless that is nothing.
+func (c *canon) wrap(field, begin int) {
+	if len(c.buf) > begin {
+		c.wrapAny(field, begin)
 	}
 }
 
-// content returns what write writes.
-func (c *canon) content(write func(*canon)) []byte {
-	inner := canon{prefixes: c.prefixes}
-	write(&inner)
-	return inner.buf
+func (c *canon) wrapAny(field, begin int) {
+	var room [2 * binary.MaxVarintLen64]byte
+	size := len(c.buf) - begin
+	head := binary.AppendUvarint(binary.AppendUvarint(room[:0], uint64(field)), uint64(size))
+	c.buf = append(c.buf, head...)
+	copy(c.buf[begin+len(head):], c.buf[begin:begin+size])
+	copy(c.buf[begin:], head)
 }
 
-// bag writes the elements of a set in the order of their bytes.
-func (c *canon) bag(field int, elements [][]byte) {
-	slices.SortFunc(elements, bytes.Compare)
-	c.composite(field, func(c *canon) {
-		for _, e := range elements {
-			c.head(1, len(e))
-			c.buf = append(c.buf, e...)
-		}
-	})
-}
-
-func (c *canon) set(field int, texts []string) {
-	slices.Sort(texts)
-	c.composite(field, func(c *canon) {
-		for _, s := range texts {
-			c.head(1, len(s))
-			c.buf = append(c.buf, s...)
-		}
-	})
-}
-
-// bagOf writes a list of composites as a set.
-func bagOf[T any](c *canon, field int, list []T, write func(*canon, *T)) {
-	elements := make([][]byte, len(list))
-	for i := range list {
-		elements[i] = c.content(func(c *canon) { write(c, &list[i]) })
+// bag writes a set of n elements, in the order of their bytes; write writes one.
+func (c *canon) bag(field, n int, write func(i int)) {
+	if n == 0 {
+		return
 	}
-	c.bag(field, elements)
+	begin, mark := len(c.buf), len(c.spans)
+	for i := range n {
+		from := len(c.buf)
+		write(i)
+		c.spans = append(c.spans, span{int32(from), int32(len(c.buf))})
+	}
+	spans, raw := c.spans[mark:], len(c.buf)
+	slices.SortFunc(spans, func(a, b span) int { return bytes.Compare(c.buf[a.from:a.to], c.buf[b.from:b.to]) })
+	for _, s := range spans {
+		c.head(1, int(s.to-s.from))
+		c.buf = append(c.buf, c.buf[s.from:s.to]...)
+	}
+	size := copy(c.buf[begin:], c.buf[raw:])
+	c.buf, c.spans = c.buf[:begin+size], c.spans[:mark]
+	c.wrap(field, begin)
+}
+
+// set writes a set of texts, each in the one spelling that canonical gives it.
+func (c *canon) set(field int, texts []string, canonical func(string) string) {
+	c.bag(field, len(texts), func(i int) { c.buf = append(c.buf, canonical(texts[i])...) })
 }
 
 func (c *canon) quantities(field int, list []Quantity) {
-	bagOf(c, field, list, func(c *canon, q *Quantity) {
-		c.text(1, canonicalURI(q.Class))
+	c.bag(field, len(list), func(i int) {
+		q := &list[i]
+		c.text(1, c.canonicalURI(q.Class))
 		c.number(2, q.Quantity)
 		c.text(3, q.UOM)
 		c.members(4, q.Extensions)
@@ -211,9 +233,10 @@ func (c *canon) quantities(field int, list []Quantity) {
 }
 
 func (c *canon) refs(field int, list []TypedRef, types *vocabulary) {
-	bagOf(c, field, list, func(c *canon, r *TypedRef) {
+	c.bag(field, len(list), func(i int) {
+		r := &list[i]
 		c.text(1, types.uri(r.Type))
-		c.text(2, canonicalURI(r.ID))
+		c.text(2, c.canonicalURI(r.ID))
 		c.members(3, r.Extensions)
 	})
 }
@@ -222,23 +245,23 @@ func (c *canon) location(field int, l *Location) {
 	if l == nil {
 		return
 	}
-	c.composite(field, func(c *canon) {
-		c.text(1, canonicalURI(l.ID))
-		c.members(2, l.Extensions)
-	})
+	begin := len(c.buf)
+	c.text(1, c.canonicalURI(l.ID))
+	c.members(2, l.Extensions)
+	c.wrap(field, begin)
 }
 
 func (c *canon) errorDeclaration(field int, d *ErrorDeclaration) {
 	if d == nil {
 		return
 	}
-	c.composite(field, func(c *canon) {
-		c.head(0, 0) // a declaration says something even when it is empty
-		c.text(1, canonicalTime(d.DeclarationTime))
-		c.text(2, errorReasons.uri(d.Reason))
-		c.set(3, slices.Clone(d.CorrectiveEventIDs))
-		c.members(4, d.Extensions)
-	})
+	begin := len(c.buf)
+	c.head(0, 0) // a declaration says something even when it is empty
+	c.text(1, canonicalTime(d.DeclarationTime))
+	c.text(2, errorReasons.uri(d.Reason))
+	c.set(3, d.CorrectiveEventIDs, asItIs)
+	c.members(4, d.Extensions)
+	c.wrap(field, begin)
 }
 
 func (c *canon) number(field int, d *Decimal) {
@@ -248,15 +271,15 @@ func (c *canon) number(field int, d *Decimal) {
 }
 
 func (c *canon) sensors(field int, list []SensorElement) {
-	bagOf(c, field, list, func(c *canon, s *SensorElement) {
+	c.bag(field, len(list), func(i int) {
+		s := &list[i]
 		if m := s.Metadata; m != nil {
-			c.composite(1, func(c *canon) {
-				fields := m.fields()
-				c.fields(fields[:])
-				c.members(100, m.Extensions)
-			})
+			begin, fields := len(c.buf), m.fields()
+			c.fields(fields[:])
+			c.members(100, m.Extensions)
+			c.wrap(1, begin)
 		}
-		bagOf(c, 2, s.Reports, (*canon).report)
+		c.bag(2, len(s.Reports), func(i int) { c.report(&s.Reports[i]) })
 		c.members(3, s.Extensions)
 	})
 }
@@ -268,7 +291,7 @@ func (c *canon) fields(fields []textField) {
 		case fieldTime:
 			text = canonicalTime(Timestamp{text})
 		case fieldURI:
-			text = canonicalURI(text)
+			text = c.canonicalURI(text)
 		case fieldHex:
 			text = strings.ToLower(text)
 		case fieldMeasurement, fieldAlert, fieldComponent:
@@ -297,38 +320,43 @@ func (c *canon) report(r *SensorReport) {
 
 // members writes extensions sorted by their full names.
 func (c *canon) members(field int, x Extensions) {
-	bagOf(c, field, x, func(c *canon, m *Member) {
-		name := c.prefixes.expand(m.Name)
-		c.head(1, len(name))
-		c.buf = append(c.buf, name...)
-		c.value(m.Value)
+	c.bag(field, len(x), func(i int) {
+		begin := len(c.buf)
+		c.expanded(x[i].Name)
+		c.wrapAny(1, begin)
+		c.value(x[i].Value)
 	})
+}
+
+// expanded writes a name with its prefix written out.
+func (c *canon) expanded(name string) {
+	prefix, local, found := strings.Cut(name, ":")
+	if found && !strings.HasPrefix(local, "//") {
+		if ns, ok := c.prefixes.lookup(prefix); ok {
+			c.buf, name = append(c.buf, ns...), local
+		}
+	}
+	c.buf = append(c.buf, name...)
 }
 
 // value writes a JSON value: its kind as the field, numbers by value.
 func (c *canon) value(v Value) {
 	field := 10 + int(v.kind)
+	begin := len(c.buf)
 	switch v.kind {
 	case Number:
 		c.text(field, canonicalNumber(v.text))
+		return
 	case Text:
-		c.head(field, len(v.text))
 		c.buf = append(c.buf, v.text...)
 	case List:
-		content := c.content(func(c *canon) {
-			for _, x := range v.List() {
-				c.value(x)
-			}
-		})
-		c.head(field, len(content))
-		c.buf = append(c.buf, content...)
+		for _, x := range v.List() {
+			c.value(x)
+		}
 	case Object:
-		content := c.content(func(c *canon) { c.members(1, v.Members()) })
-		c.head(field, len(content))
-		c.buf = append(c.buf, content...)
-	default:
-		c.head(field, 0)
+		c.members(1, v.Members())
 	}
+	c.wrapAny(field, begin)
 }
 
 // canonicalNumber writes the value of a JSON number of any size in one way.

@@ -297,3 +297,11 @@ func (h *preHasher) name(name string) string {
 	}
 	return name
 }
+
+func mapTexts(list []string, f func(string) string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = f(s)
+	}
+	return out
+}

@@ -17,7 +17,7 @@ func ParseDocument(data []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{faultSink: faultSink{tolerant: true, budget: &budget}}
+	p := parser{faultSink: faultSink{tolerant: true, budget: &budget, ids: &identifiers{budget: &budget}}}
 	d := p.document(v)
 	if len(p.faults) == 0 && budget.Left() < 0 {
 		return nil, Faults{{Kind: FaultTooLarge, Detail: "the document holds too many elements for its length"}}
@@ -305,6 +305,7 @@ func (p *parser) event(v Value, at *path, outer prefixMap) *Event {
 		return nil
 	}
 	e := &Event{Type: t}
+	p.ids.forget()
 	p.prefixes = outer
 	if c := v.Member("@context"); !c.IsZero() {
 		e.Context = p.context(c, at.field("@context"))
@@ -326,7 +327,7 @@ func (p *parser) event(v Value, at *path, outer prefixMap) *Event {
 		}
 		p.ways.back()
 	}
-	if e.Namespaces = e.used(p.prefixes, &p.faultSink); p.full() {
+	if e.Namespaces = e.used(p.prefixes, &p.faultSink); !e.takeNames(p.budget) || p.full() {
 		return e
 	}
 	e.validate(&p.faultSink, at)

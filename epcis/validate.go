@@ -18,15 +18,10 @@ type faultSink struct {
 	tolerant         bool
 	faults, warnings Faults
 	budget           *crypto.Budget // nil: no bound but that on faults
+	ids              *identifiers
 }
 
-// What faults and identifiers take, about: a fault with its texts, the canonical spelling of an identifier and the rest of
-// looking at it, and of one that is wrong.
-const (
-	faultRoom = 560
-	idRoom    = 64
-	badIDRoom = 400
-)
+const faultRoom = 560 // of a fault with its texts, about
 
 // full reports whether enough was found wrong, or looking for more would take too much.
 func (s *faultSink) full() bool {
@@ -159,12 +154,8 @@ func (s *faultSink) checkID(id string, at *path, want idWant) {
 		s.checkURI(id, at)
 		return
 	}
-	if !s.take(1, idRoom+len(id)) {
-		return
-	}
-	parsed, err := gs1.Parse(id)
+	parsed, err := s.ids.parse(id)
 	if err != nil {
-		s.take(1, badIDRoom)
 		s.add(at, Fault{Kind: FaultIdentifier, Detail: identifierDetail(err), Actual: id})
 		return
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-
-	"waybill/epcis/gs1"
 )
 
 func (e *Event) validateIdentifiers(s *faultSink, at *path) {
@@ -59,7 +57,10 @@ func (s *faultSink) earlier(ids []string) []int32 {
 		if s.full() {
 			return nil
 		}
-		keys[i], order[i] = s.canonical(id), int32(i)
+		keys[i], order[i] = id, int32(i)
+		if parsed, err := s.ids.parse(id); err == nil {
+			keys[i] = parsed.Canonical()
+		}
 	}
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(strings.Compare(keys[a], keys[b]), cmp.Compare(a, b)) })
 	var before []int32
@@ -78,19 +79,6 @@ func (s *faultSink) earlier(ids []string) []int32 {
 		before[order[n]] = order[n-1]
 	}
 	return before
-}
-
-// canonical is canonicalID, counted.
-func (s *faultSink) canonical(id string) string {
-	if !s.take(1, idRoom+len(id)) {
-		return id
-	}
-	parsed, err := gs1.Parse(id)
-	if err != nil {
-		s.take(1, badIDRoom)
-		return id
-	}
-	return parsed.Canonical()
 }
 
 func (s *faultSink) checkQuantities(qs []Quantity, at *path) {
