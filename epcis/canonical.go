@@ -98,13 +98,13 @@ func (c *canon) event(e *Event) {
 	c.location(fBizLocation, e.BizLocation)
 	c.refs(fSources, e.Sources, &sourceDestTypes)
 	c.refs(fDestinations, e.Destinations, &sourceDestTypes)
-	c.set(fEPCs, e.EPCs, c.canonicalID)
+	c.identifiers(fEPCs, e.EPCs)
 	c.quantities(fQuantities, e.Quantities)
 	c.text(fParent, c.canonicalURI(e.ParentID))
-	c.set(fChildEPCs, e.ChildEPCs, c.canonicalID)
+	c.identifiers(fChildEPCs, e.ChildEPCs)
 	c.quantities(fChildQuantities, e.ChildQuantities)
-	c.set(fInputEPCs, e.InputEPCs, c.canonicalID)
-	c.set(fOutputEPCs, e.OutputEPCs, c.canonicalID)
+	c.identifiers(fInputEPCs, e.InputEPCs)
+	c.identifiers(fOutputEPCs, e.OutputEPCs)
 	c.quantities(fInputQuantities, e.InputQuantities)
 	c.quantities(fOutputQuantities, e.OutputQuantities)
 	c.text(fTransformation, c.canonicalURI(e.TransformationID))
@@ -220,6 +220,17 @@ func (c *canon) bag(field, n int, write func(i int)) {
 // set writes a set of texts, each in the one spelling that canonical gives it.
 func (c *canon) set(field int, texts []string, canonical func(string) string) {
 	c.bag(field, len(texts), func(i int) { c.buf = append(c.buf, canonical(texts[i])...) })
+}
+
+// identifiers writes a set of identifiers, each in its one spelling.
+func (c *canon) identifiers(field int, list []string) {
+	c.bag(field, len(list), func(i int) {
+		id := list[i]
+		if parsed, err := c.ids.parseOf(list, i); err == nil {
+			id = parsed.Canonical()
+		}
+		c.buf = append(c.buf, id...)
+	})
 }
 
 func (c *canon) quantities(field int, list []Quantity) {

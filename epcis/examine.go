@@ -6,7 +6,7 @@ import (
 )
 
 // Examiner works out what follows from events alone, one event after the other, and takes what that needs from a budget.
-// Each identifier of an event is parsed once, whatever is asked, and what was used for one event is used again for the next.
+// The identifiers in the lists of an event are parsed once, whatever is asked, and what was used for one event is used again for the next.
 // Not for concurrent use. Once the budget is used up the answers mean nothing.
 type Examiner struct {
 	ids   identifiers
@@ -50,51 +50,81 @@ func (x *Examiner) Validate(e *Event) []Fault {
 // Parse returns what [gs1.Parse] does.
 func (x *Examiner) Parse(id string) (gs1.ID, error) { return x.ids.parse(id) }
 
-// identifiers remembers what parsing an identifier cost something for. Nil remembers nothing and counts nothing.
+// ParseOf is Parse of an element of a list of the event, which was parsed with the others.
+func (x *Examiner) ParseOf(list []string, i int) (gs1.ID, error) { return x.ids.parseOf(list, i) }
+
+// identifiers remembers the lists of identifiers of an event, and which identifiers are wrong, since saying why costs most.
+// Nil remembers nothing and counts nothing.
 type identifiers struct {
-	known  map[string]identified
-	most   int // identifiers that it has had room for
+	lists  []parsedList
+	wrong  map[string]error
 	budget *crypto.Budget
 }
 
-type identified struct {
-	id  gs1.ID
-	err error
+// parsedList is a list of identifiers with what they are; the zero ID is one that is wrong.
+type parsedList struct {
+	of  []string
+	ids []gs1.ID
 }
 
-// What an identifier takes, about: its canonical spelling, or what is wrong with it, and where that is remembered.
+// What an identifier takes, about: in a list, beside its canonical spelling; and what is wrong with one, and where that is
+// remembered.
 const (
-	idRoom    = 24
-	badIDRoom = 320
-	knownRoom = 220
+	idRoom    = 40
+	badIDRoom = 480
 )
 
 func (m *identifiers) parse(id string) (gs1.ID, error) {
 	if m == nil {
 		return gs1.Parse(id)
 	}
-	if k, ok := m.known[id]; ok {
-		return k.id, k.err
+	if err := m.wrong[id]; err != nil {
+		return gs1.ID{}, err
 	}
 	parsed, err := gs1.Parse(id)
-	if err == nil && parsed.Key() == gs1.KeyOpaque {
-		return parsed, nil // parsing it again costs little
-	}
-	room := 2*len(id) + idRoom
 	if err != nil {
-		room = badIDRoom + len(id)
+		if m.budget.Take(1, badIDRoom+len(id)) {
+			if m.wrong == nil {
+				m.wrong = map[string]error{}
+			}
+			m.wrong[id] = err
+		}
+		return gs1.ID{}, err
 	}
-	if m.known == nil {
-		m.known = map[string]identified{}
+	if canonical := parsed.Canonical(); parsed.Key() != gs1.KeyOpaque && canonical != id {
+		m.budget.Take(1, len(canonical)+8)
 	}
-	if len(m.known) >= m.most {
-		m.most++
-		room += knownRoom
-	}
-	if m.budget.Take(1, room) {
-		m.known[id] = identified{parsed, err}
-	}
-	return parsed, err
+	return parsed, nil
 }
 
-func (m *identifiers) forget() { clear(m.known) }
+// parseOf is parse of an element of a list of the event.
+func (m *identifiers) parseOf(list []string, i int) (gs1.ID, error) {
+	if m == nil {
+		return gs1.Parse(list[i])
+	}
+	for _, l := range m.lists {
+		if len(l.of) == len(list) && &l.of[0] == &list[0] {
+			if l.ids[i].IsZero() {
+				return m.parse(list[i])
+			}
+			return l.ids[i], nil
+		}
+	}
+	if !m.budget.Take(len(list), idRoom) {
+		return m.parse(list[i])
+	}
+	l := parsedList{of: list, ids: make([]gs1.ID, len(list))}
+	for n, id := range list {
+		if m.budget.Left() < 0 {
+			break
+		}
+		l.ids[n], _ = m.parse(id)
+	}
+	m.lists = append(m.lists, l)
+	return m.parseOf(list, i)
+}
+
+func (m *identifiers) forget() {
+	clear(m.wrong)
+	m.lists = m.lists[:0]
+}

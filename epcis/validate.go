@@ -150,11 +150,16 @@ func (s *faultSink) checkID(id string, at *path, want idWant) {
 	if id == "" {
 		return
 	}
+	parsed, err := s.ids.parse(id)
+	s.checkParsed(id, parsed, err, at, want)
+}
+
+// checkParsed is checkID of one that was parsed.
+func (s *faultSink) checkParsed(id string, parsed gs1.ID, err error, at *path, want idWant) {
 	if !isURI(id) {
 		s.checkURI(id, at)
 		return
 	}
-	parsed, err := s.ids.parse(id)
 	if err != nil {
 		s.add(at, Fault{Kind: FaultIdentifier, Detail: identifierDetail(err), Actual: id})
 		return

@@ -36,7 +36,8 @@ func (s *faultSink) checkIDs(ids []string, at *path) {
 			s.missing(at.at(i), "an identifier belongs here", "URI")
 			continue
 		}
-		s.checkID(id, at.at(i), instanceID)
+		parsed, err := s.ids.parseOf(ids, i)
+		s.checkParsed(id, parsed, err, at.at(i), instanceID)
 		if before != nil && before[i] >= 0 {
 			kind := FaultIdentifier
 			if ids[before[i]] == id {
@@ -54,11 +55,11 @@ func (s *faultSink) earlier(ids []string) []int32 {
 	}
 	keys, order := make([]string, len(ids)), make([]int32, len(ids))
 	for i, id := range ids {
-		if s.full() {
+		if s.budget != nil && s.budget.Left() < 0 {
 			return nil
 		}
 		keys[i], order[i] = id, int32(i)
-		if parsed, err := s.ids.parse(id); err == nil {
+		if parsed, err := s.ids.parseOf(ids, i); err == nil {
 			keys[i] = parsed.Canonical()
 		}
 	}

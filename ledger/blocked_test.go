@@ -124,7 +124,9 @@ func TestEverySpellingIsOneThing(t *testing.T) {
 		ship := n.at(epcis.ObjectEvent, "OBSERVE", "shipping")
 		ship.Destinations = []epcis.TypedRef{{Type: "possessing_party", ID: partyOf(3)}}
 		for _, e := range []*epcis.Event{add, ship} {
-			if _, class := new(capturedEvent).thing(c.goods, ""); class {
+			budget := crypto.NewBudget(1000)
+			p := preparing{capturedEvent: new(capturedEvent), x: epcis.NewExaminer(&budget), budget: &budget}
+			if _, class := p.thing(c.goods, ""); class {
 				e.Quantities = kilosOf(c.goods, 1)
 			} else {
 				e.EPCs = []string{c.goods}

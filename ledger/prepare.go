@@ -1,7 +1,10 @@
 package ledger
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"waybill/crypto"
 	"waybill/epcis"
@@ -72,23 +75,54 @@ type party struct {
 	at string // JSON pointer
 }
 
-// prepareEvents decodes the events of a capture; the error is of kind ErrEvent and names the event. What is wrong with
-// the meaning of an event is left to the receipt.
-func prepareEvents(c *Capture) ([]capturedEvent, error) {
-	out := make([]capturedEvent, len(c.Events))
+// What working out an event takes, about, where pointers have 64 bits: the event's own place, a thing of a list with where
+// it stands, an amount of a list, and a finding with its arguments.
+const (
+	capturedRoom = 640
+	thingRoom    = 64 + 32 + 4
+	amountRoom   = 112 + 80
+	findingRoom  = 480
+)
+
+// preparing is the working out of one event.
+type preparing struct {
+	*capturedEvent
+	x      *epcis.Examiner
+	budget *crypto.Budget
+}
+
+// prepareEvents decodes the events of a capture and works out what does not depend on the state, all from one budget. The
+// error is of kind ErrEvent or ErrTooLarge and names the event. What is wrong with the meaning of an event is left to the
+// receipt.
+func prepareEvents(c *Capture, budget *crypto.Budget) ([]capturedEvent, error) {
+	if !budget.Take(len(c.Events), capturedRoom) {
+		return nil, tooDense(0)
+	}
+	out, x := make([]capturedEvent, len(c.Events)), epcis.NewExaminer(budget)
 	for i, data := range c.Events {
-		e, err := epcis.DecodeEvent(data)
+		e, err := x.Decode(data)
+		if budget.Left() < 0 {
+			return nil, tooDense(i)
+		}
 		if err != nil {
 			return nil, malformedBy(ErrEvent, err, "event %d", i)
 		}
-		out[i].prepare(e)
+		p := preparing{capturedEvent: &out[i], x: x, budget: budget}
+		if p.prepare(e); budget.Left() < 0 {
+			return nil, tooDense(i)
+		}
 	}
 	return out, nil
 }
 
-func (c *capturedEvent) prepare(e *epcis.Event) {
-	c.event, c.hash = e, e.Hash()
-	for _, fault := range e.Validate() {
+func tooDense(i int) error {
+	return malformed(ErrTooLarge, "event %d: the transaction has too many parts for its length, they would take more than %d times that in memory; split it",
+		i, crypto.BudgetPerByte)
+}
+
+func (c *preparing) prepare(e *epcis.Event) {
+	c.event, c.hash = e, c.x.Hash(e)
+	for _, fault := range c.x.Validate(e) {
 		code, args := CodeBadEvent, []string{string(fault.Kind) + ": " + fault.Detail}
 		if fault.Kind == epcis.FaultIdentifier {
 			code, args = CodeBadIdentifier, []string{fault.Actual, fault.Detail}
@@ -99,7 +133,7 @@ func (c *capturedEvent) prepare(e *epcis.Event) {
 	if e.ErrorDeclaration != nil {
 		wrong := *e
 		wrong.ErrorDeclaration = nil
-		c.original = wrong.Hash()
+		c.original = c.x.Hash(&wrong)
 	}
 	c.act, c.sells = actOf(e), sellsOf(e)
 	c.goods = c.collect(e.EPCs, "/epcList", e.Quantities, "/quantityList")
@@ -125,27 +159,30 @@ func (c *capturedEvent) prepare(e *epcis.Event) {
 const maxNoteBytes = 256
 
 // checkLength refuses identifiers that would make state records without bound.
-func (c *capturedEvent) checkLength(id, at string) {
+func (c *preparing) checkLength(id, at string) {
 	if len(id) > maxIDBytes {
 		c.fail(CodeBadEvent, at, "an identifier has at most "+strconv.Itoa(maxIDBytes)+" bytes on this ledger, this one has "+strconv.Itoa(len(id)))
 	}
 }
 
-func (c *capturedEvent) prepareWhere(e *epcis.Event) {
+func (c *preparing) prepareWhere(e *epcis.Event) {
 	if e.BizLocation != nil {
-		c.place = canonical(e.BizLocation.ID)
+		c.place = c.canonical(e.BizLocation.ID)
 		c.checkLength(c.place, "/bizLocation/id")
 	} else if e.ReadPoint != nil {
-		c.place = canonical(e.ReadPoint.ID)
+		c.place = c.canonical(e.ReadPoint.ID)
 		c.checkLength(c.place, "/readPoint/id")
 	}
 	for _, s := range e.Sources {
-		if s.Type == "possessing_party" || s.Type == "owning_party" {
-			c.sources = append(c.sources, canonical(s.ID))
+		if (s.Type == "possessing_party" || s.Type == "owning_party") && c.budget.Take(3, sliceBytes) {
+			c.sources = append(c.sources, c.canonical(s.ID))
 		}
 	}
 	for i, d := range e.Destinations {
-		p := party{id: canonical(d.ID), at: "/destinationList/" + strconv.Itoa(i)}
+		if !c.budget.Take(1, 32) {
+			return
+		}
+		p := party{id: c.canonical(d.ID), at: "/destinationList/" + strconv.Itoa(i)}
 		c.checkLength(p.id, p.at)
 		switch d.Type {
 		case "possessing_party":
@@ -207,34 +244,47 @@ func sellsOf(e *epcis.Event) bool {
 }
 
 // fail keeps what is wrong, one thing of a kind for a place. What refuses whatever the severity is never left out.
-func (c *capturedEvent) fail(code Code, at string, args ...string) {
+func (c *preparing) fail(code Code, at string, args ...string) {
 	for i := range c.faults {
 		if c.faults[i].Field == at && c.faults[i].Code == code {
 			return
 		}
 	}
-	if len(c.faults) < maxFlags || code.always() {
+	if (len(c.faults) < maxFlags || code.always()) && c.budget.Take(1, findingRoom) {
 		c.faults = append(c.faults, Finding{Code: code, Field: at, Args: args})
 	}
 }
 
 // collect reads a list of EPCs and one of quantities. A class in a list of EPCs is an unstated quantity of it. A thing
 // that is named twice, in whatever spelling, is one; quantities of one lot in one unit are added.
-func (c *capturedEvent) collect(epcs []string, epcsAt string, quantities []epcis.Quantity, quantitiesAt string) goods {
+func (c *preparing) collect(epcs []string, epcsAt string, quantities []epcis.Quantity, quantitiesAt string) goods {
 	var g goods
-	seen := make(map[string]int, len(epcs))
+	if !c.budget.Take(len(epcs), thingRoom) || !c.budget.Take(len(quantities), amountRoom) {
+		return g
+	}
+	if len(epcs) > 0 {
+		g.items = make([]thing, 0, len(epcs))
+	}
+	if len(quantities) > 0 {
+		g.lots = make([]amountOf, 0, len(quantities))
+	}
 	for i, epc := range epcs {
-		t, class := c.thing(epc, epcsAt+"/"+strconv.Itoa(i))
-		if class {
-			g.add(c, amountOf{thing: t})
-			continue
+		if c.budget.Left() < 0 {
+			return g
 		}
-		if _, twice := seen[t.id]; !twice {
-			seen[t.id] = i
+		parsed, err := c.x.ParseOf(epcs, i)
+		t, class := c.parsedThing(epc, parsed, err, epcsAt+"/"+strconv.Itoa(i))
+		if !class {
 			g.items = append(g.items, t)
+		} else if c.budget.Take(3, amountRoom) {
+			g.add(c, amountOf{thing: t})
 		}
 	}
+	g.items = onceEach(g.items)
 	for i, q := range quantities {
+		if c.budget.Left() < 0 {
+			return g
+		}
 		t, _ := c.thing(q.Class, quantitiesAt+"/"+strconv.Itoa(i)+"/epcClass")
 		a := amountOf{thing: t, unit: canonicalUnit(q.UOM)}
 		if q.Quantity != nil {
@@ -245,8 +295,48 @@ func (c *capturedEvent) collect(epcs []string, epcsAt string, quantities []epcis
 	return g
 }
 
+// onceEach leaves out what was named before, in place.
+func onceEach(items []thing) []thing {
+	if len(items) < 2 {
+		return items
+	}
+	order := make([]int32, len(items))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(strings.Compare(items[a].id, items[b].id), cmp.Compare(a, b)) })
+	var again []bool
+	for n := 1; n < len(order); n++ {
+		if items[order[n]].id == items[order[n-1]].id {
+			if again == nil {
+				again = make([]bool, len(items))
+			}
+			again[order[n]] = true
+		}
+	}
+	if again == nil {
+		return items
+	}
+	once := items[:0]
+	for i := range items {
+		if !again[i] {
+			once = append(once, items[i])
+		}
+	}
+	return once
+}
+
+// canonical returns the one spelling of an identifier; what does not parse stays as it is.
+func (c *preparing) canonical(id string) string {
+	parsed, err := c.x.Parse(id)
+	if err != nil {
+		return id
+	}
+	return parsed.Canonical()
+}
+
 // amount is a stated quantity in the unit in which the ledger counts it.
-func (c *capturedEvent) amount(q epcis.Quantity, id, at string) Amount {
+func (c *preparing) amount(q epcis.Quantity, id, at string) Amount {
 	if !countable(*q.Quantity) {
 		c.fail(CodeBadQuantity, at, q.Quantity.String(), id)
 		return Amount{}
@@ -269,7 +359,7 @@ func inexact(d epcis.Decimal, uom, id, at string) *Finding {
 	return refuse(CodeInexactUnit, at, d.String()+" "+uom, id, base, decimal(-minAmountExponent))
 }
 
-func (g *goods) add(c *capturedEvent, a amountOf) {
+func (g *goods) add(c *preparing, a amountOf) {
 	for i := range g.lots {
 		l := &g.lots[i]
 		if l.id != a.id || l.unit != a.unit || l.measured != a.measured {
@@ -286,8 +376,12 @@ func (g *goods) add(c *capturedEvent, a amountOf) {
 }
 
 // thing reads an identifier and reports whether it names a class.
-func (c *capturedEvent) thing(id, at string) (thing, bool) {
-	parsed, err := gs1.Parse(id)
+func (c *preparing) thing(id, at string) (thing, bool) {
+	parsed, err := c.x.Parse(id)
+	return c.parsedThing(id, parsed, err, at)
+}
+
+func (c *preparing) parsedThing(id string, parsed gs1.ID, err error, at string) (thing, bool) {
 	if err != nil {
 		c.fail(CodeBadIdentifier, at, id, err.Error())
 		c.checkLength(id, at)

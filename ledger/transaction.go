@@ -220,7 +220,7 @@ func (tx *Transaction) decodePayload(budget *crypto.Budget) error {
 	}
 	tx.payload = p
 	if c, ok := p.(*Capture); ok {
-		events, err := prepareEvents(c)
+		events, err := prepareEvents(c, budget)
 		if err != nil {
 			return err
 		}
