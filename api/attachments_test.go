@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"waybill/epcis/trace"
@@ -82,5 +84,16 @@ func TestAttachments(t *testing.T) {
 		"?parent=" + pallet1 + "&limit=0": ErrBadRequest,
 	} {
 		refused(t, h.get("/v1/attachments"+target), want)
+	}
+}
+
+// TestLongAddresses: what no server would read is told before it is sent.
+func TestLongAddresses(t *testing.T) {
+	h, ctx := newHarness(t), context.Background()
+	for _, size := range []int{maxTargetBytes - 100, maxTargetBytes + 1, 1 << 20} {
+		_, err := h.client().Organisation(ctx, strings.Repeat("x", size))
+		if !errors.Is(err, ErrTooLong) || len(err.Error()) > 2000 {
+			t.Errorf("%d bytes: %.200v", size, err)
+		}
 	}
 }

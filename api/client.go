@@ -147,10 +147,16 @@ func (c *Client) do(ctx context.Context, q call) (*answer, error) {
 	return &answer{status: res.StatusCode, header: res.Header, body: body}, nil
 }
 
+// maxTargetBytes bounds the address of a request. Servers answer ErrTooLong to less, and hang up on more.
+const maxTargetBytes = 16 << 10
+
 func (c *Client) request(ctx context.Context, q call) (*http.Request, error) {
 	target := c.base + q.path
 	if len(q.query) > 0 {
 		target += "?" + q.query.Encode()
+	}
+	if len(target) > maxTargetBytes {
+		return nil, problem(ErrTooLong, "the address of the question has %d bytes; at most %d", len(target), maxTargetBytes).help("Check what was asked for; use shorter lists of values, or several requests.")
 	}
 	req, err := http.NewRequestWithContext(ctx, q.method, target, bytes.NewReader(q.body))
 	if err != nil {

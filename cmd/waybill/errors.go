@@ -56,7 +56,7 @@ func usage(format string, args ...any) error { return fail(exitUsage, format, ar
 
 // explain turns an error into an exit status and what a person is told.
 func explain(err error) (int, string) {
-	return statusOf(err), sentence(err)
+	return statusOf(err), abridged(sentence(err))
 }
 
 func statusOf(err error) int {
@@ -68,8 +68,8 @@ func statusOf(err error) int {
 		err    error
 		status int
 	}{
-		{api.ErrNotFound, exitNotFound}, {api.ErrPruned, exitNotFound}, {wallet.ErrNotFound, exitNotFound},
-		{api.ErrBadRequest, exitUsage}, {api.ErrIdentifier, exitUsage}, {api.ErrQuery, exitUsage}, // what was typed, passed on to a node
+		{api.ErrNotFound, exitNotFound}, {api.ErrPruned, exitNotFound}, {wallet.ErrNotFound, exitNotFound}, {wallet.ErrName, exitUsage},
+		{api.ErrBadRequest, exitUsage}, {api.ErrIdentifier, exitUsage}, {api.ErrQuery, exitUsage}, {api.ErrTooLong, exitUsage}, // what was typed, passed on to a node
 		{api.ErrRefused, exitRefused},
 		{api.ErrNotReady, exitNotInSync}, {api.ErrNotProven, exitNotInSync},
 		{store.ErrLocked, exitDataFolder}, {store.ErrForeign, exitDataFolder}, {store.ErrSchema, exitDataFolder}, {store.ErrCorrupt, exitDataFolder},
@@ -157,9 +157,9 @@ func identifierText(err error, id *gs1.ParseError) string {
 		shown = strings.ToValidUTF8(shown[:maxShownID], "") + "…"
 	}
 	before, _, _ := strings.Cut(err.Error(), id.Error()) // what was being done
-	text := fmt.Sprintf("%s%q is no identifier: %s: %s", before, show(shown), id.Kind, id.Detail)
+	text := fmt.Sprintf("%s\"%s\" is no identifier: %s: %s", before, show(shown), id.Kind, id.Detail)
 	if id.Offset > 0 {
-		text = fmt.Sprintf("%s%q is no identifier, at byte %d: %s: %s", before, show(shown), id.Offset, id.Kind, id.Detail)
+		text = fmt.Sprintf("%s\"%s\" is no identifier, at byte %d: %s: %s", before, show(shown), id.Offset, id.Kind, id.Detail)
 	}
 	if id.Offset <= 0 && !strings.ContainsAny(id.Input, ":/(") {
 		text += "\n  The id of a notice, shipment, dispute, proposal or transaction is something else: it has 64 hexadecimal digits."
@@ -180,6 +180,33 @@ func faultsText(err error, faults epcis.Faults) string {
 			break
 		}
 		fmt.Fprintf(&out, "\n  %s: %s", show(f.Pointer), show(f.Detail))
+	}
+	return out.String()
+}
+
+// maxWord is how much of a word is told, in bytes: more than any identifier, and less than who pastes a file for one wants to
+// read again.
+const maxWord = 1000
+
+// abridged cuts words that are too long.
+func abridged(text string) string {
+	if len(text) <= maxWord {
+		return text
+	}
+	var out strings.Builder
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		for j, word := range strings.Split(line, " ") {
+			if j > 0 {
+				out.WriteByte(' ')
+			}
+			if len(word) > maxWord {
+				word = strings.ToValidUTF8(word[:maxWord], "") + fmt.Sprintf("…(%d bytes in all)", len(word))
+			}
+			out.WriteString(word)
+		}
 	}
 	return out.String()
 }

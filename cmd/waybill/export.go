@@ -106,6 +106,9 @@ func (sh *shell) exportVerify(c *cli.Context) error {
 	}
 	m, err := export.Verify(c.Context, args[0], genesis, sh.blocks(c))
 	var refused *export.Error
+	if errors.Is(err, export.ErrForeign) {
+		return fail(exitOther, "%s proves nothing to you: %v", show(args[0]), err)
+	}
 	if errors.As(err, &refused) {
 		return fail(exitOther, "%s is not a true copy of the ledger: %v", show(args[0]), err)
 	}

@@ -51,7 +51,7 @@ func TestGoodsArguments(t *testing.T) {
 				t.Errorf("%.60q brings %q onto the terminal", text, r)
 			}
 		}
-		if len(told) > 2500 {
+		if len(told) > 2*maxWord+300 {
 			t.Errorf("%.60q makes a message of %d bytes", text, len(told))
 		}
 	}
@@ -148,4 +148,19 @@ func testKey(t *testing.T, n byte) crypto.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// TestLongWordsAreCut: who pastes a file for an identifier does not get it back, and nothing else of the message is lost.
+func TestLongWordsAreCut(t *testing.T) {
+	for text, want := range map[string]string{
+		"short": "short", strings.Repeat("word ", 1000): strings.Repeat("word ", 1000), strings.Repeat("x", maxWord): strings.Repeat("x", maxWord),
+		"a\n" + strings.Repeat("é", maxWord) + " b": "a\n" + strings.Repeat("é", maxWord/2) + "…(2000 bytes in all) b",
+	} {
+		if got := abridged(text); got != want {
+			t.Errorf("%.40q: %.60q", text, got)
+		}
+	}
+	if _, told := explain(usage("%q is no id of a notice", strings.Repeat("A", 70_000))); len(told) > maxWord+100 || !strings.HasSuffix(told, "is no id of a notice") {
+		t.Errorf("%d bytes: %.60s", len(told), told)
+	}
 }
