@@ -11,7 +11,7 @@ func (sh *shell) balanceCommand() *cli.Command {
 		Name: "balance", ArgsUsage: "[PARTY]", Usage: "what somebody holds loose, or who holds some of a lot or product (for money: waybill wallet balance)",
 		Description: "  waybill balance \"Corner Market\"\n  waybill balance --lot urn:epc:class:lgtin:9521001.010001.A1 --height 120\n" +
 			"  waybill balance --class '(01)09521001100014' --output json\n\n" +
-			"  Loose is what is neither packed nor under way; waybill recall scope finds that too.",
+			"  Loose is what is neither packed nor under way nor in dispute; waybill recall scope finds that too.",
 		Flags: listFlags(
 			&cli.StringFlag{Name: "lot", Usage: "only of this `LOT`"},
 			&cli.StringFlag{Name: "class", Usage: "only of lots of this `PRODUCT`"}),
