@@ -179,12 +179,12 @@ func isAsset(id string) bool {
 // is packed in, "" if the event names the thing.
 func (e *eventRun) notBlocked(holds []HoldOf, d *departure, id, at, inside string) *Finding {
 	var stop *NoticeRecord
-	listed, more := e.eachOpen(holds, func(rec *NoticeRecord) {
+	listed, more := e.eachOpen(holds, maxOverLooked, func(rec *NoticeRecord) {
 		if stop == nil && rec.blocks() && !e.goesTo(d, rec) {
 			stop = rec
 		}
 	})
-	e.chargeLook(listed)
+	e.chargeLook(int(listed))
 	switch {
 	case stop != nil && inside != "":
 		f := finding(CodeHeldInside, at, inside, id, stop.Type.String(), e.orgName(stop.Issuer), d.as)
@@ -193,7 +193,7 @@ func (e *eventRun) notBlocked(holds []HoldOf, d *departure, id, at, inside strin
 		f := finding(CodeUnderNotice, at, id, stop.Type.String(), e.orgName(stop.Issuer), d.as)
 		return e.judge(f.against(crypto.Hash{}, stop.ID, stop.Height))
 	case more:
-		return e.judge(finding(CodeManyNotices, at, id, decimal(maxHolds), d.as))
+		return e.judge(finding(CodeManyNotices, at, id, decimal(maxHolds+maxOverLooked), d.as))
 	}
 	return nil
 }
@@ -275,7 +275,7 @@ func (b *blockRun) loosened(s *standing, who crypto.Address) (*Item, *NoticeReco
 	for i := range s.chain {
 		item := &s.chain[i]
 		var stop *NoticeRecord
-		b.eachOpen(CarryHolds(item), func(rec *NoticeRecord) {
+		b.eachOpen(CarryHolds(item), maxOverLooked, func(rec *NoticeRecord) {
 			if stop == nil && rec.blocks() && !rec.takes(who) {
 				stop = rec
 			}

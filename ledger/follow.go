@@ -25,8 +25,6 @@ import (
 //
 // A thing is entered once for a notice, and a link once; genealogy has no cycles; so the work of a notice is the number of
 // edges below its subjects. What a released notice had left to do is dropped, also in bounded steps.
-//
-// What is under more notices than a Hold lists is under More. That is followed like a notice, with the zero Hash as its id.
 
 // Bounds of following.
 const (
@@ -86,7 +84,7 @@ func ReadFollowing(v View, notice crypto.Hash) (bool, error) {
 // followThing enters a thing in the queue of a notice, if anything was made from it.
 func (b *blockRun) followThing(notice crypto.Hash, id string) {
 	s := followStep{Thing: id, Whole: true}
-	if isClass(id) && !notice.IsZero() {
+	if isClass(id) {
 		// A class that is no subject is under the notice as a product without lots; its lots have other ancestors.
 		rec, _ := get[NoticeRecord](b.o, NoticeKey(notice))
 		s.Whole = rec.reachesAll(id)
@@ -280,9 +278,9 @@ func (e *eventRun) derive(link crypto.Hash, inputs []usedInput, earlier bool) {
 	if !ok {
 		return
 	}
-	notices := e.stillOpen(held.Notices)
-	if held.More {
-		notices = append([]crypto.Hash{{}}, notices...)
+	notices := e.stillOpenIn(linkHoldKey(link), &held)
+	if !e.mayWork(len(notices) / idsPerWork) {
+		return
 	}
 	for _, t := range e.e.makes.items {
 		if e.wasMade(t.id, link) {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"waybill/crypto"
@@ -68,8 +69,8 @@ func (h *HoldOf) Reaches(rec *NoticeRecord) bool {
 	return !h.Class || rec.reachesAll(h.ID)
 }
 
-// OpenNotices returns the open notices of any type that a thing is under, itself or by its lot or class, oldest first. A
-// Hold with More may hide further ones. The identifier may be spelled in any form.
+// OpenNotices returns the open notices of any type that a thing is under, itself or by its lot or class, oldest first. Of more
+// than a few thousand it returns some. The identifier may be spelled in any form.
 func OpenNotices(v View, id string) ([]NoticeRecord, error) {
 	b := &blockRun{o: newOverlay(v)}
 	id = canonical(id)
@@ -78,7 +79,7 @@ func OpenNotices(v View, id string) ([]NoticeRecord, error) {
 		lot = item.Lot
 	}
 	var out []NoticeRecord
-	b.eachOpen(HoldsOf(id, lot), func(rec *NoticeRecord) {
+	b.eachOpen(HoldsOf(id, lot), maxOverLooked, func(rec *NoticeRecord) {
 		if !slices.ContainsFunc(out, func(r NoticeRecord) bool { return r.ID == rec.ID }) {
 			out = append(out, *rec)
 		}
@@ -98,35 +99,40 @@ func OpenNotices(v View, id string) ([]NoticeRecord, error) {
 	return out, nil
 }
 
-// eachOpen calls f with the open notices of some holds, alerts included, one of two holds twice; it returns how many the
-// holds list, and whether there are more than they list.
-func (b *blockRun) eachOpen(holds []HoldOf, f func(*NoticeRecord)) (listed int, more bool) {
+// eachOpen calls f with the open notices of some holds, alerts included, one of two holds twice. Of what a hold lists besides it
+// looks at so many at most; it returns how many there are, and whether it left some out.
+func (b *blockRun) eachOpen(holds []HoldOf, most uint64, f func(*NoticeRecord)) (listed uint64, more bool) {
 	for i := range holds {
-		h, ok := get[Hold](b.o, HoldKey(holds[i].ID))
+		key := HoldKey(holds[i].ID)
+		h, ok := get[Hold](b.o, key)
 		if !ok {
 			continue
 		}
-		listed, more = listed+len(h.Notices), more || h.More
-		for _, id := range h.Notices {
+		listed, more = listed+uint64(len(h.Notices))+min(h.More, most), more || h.More > most
+		look := func(id crypto.Hash) {
 			if rec, ok := get[NoticeRecord](b.o, NoticeKey(id)); ok && rec.Released.IsZero() && holds[i].Reaches(&rec) {
 				f(&rec)
 			}
+		}
+		for _, id := range h.Notices {
+			look(id)
+		}
+		for n := range min(h.More, most) {
+			id, _ := get[crypto.Hash](b.o, overKey(key, n))
+			look(id)
 		}
 	}
 	return listed, more
 }
 
-// blocking lists the open notices that block a thing, ascending; the zero Hash stands for those that its holds do not list.
+// blocking lists the open notices that block a thing, ascending.
 func (b *blockRun) blocking(holds []HoldOf) []crypto.Hash {
 	var out []crypto.Hash
-	_, more := b.eachOpen(holds, func(rec *NoticeRecord) {
+	b.eachOpen(holds, math.MaxUint64, func(rec *NoticeRecord) {
 		if rec.blocks() {
 			out = append(out, rec.ID)
 		}
 	})
-	if more {
-		out = append(out, crypto.Hash{})
-	}
 	return sortHashes(out)
 }
 
@@ -154,38 +160,32 @@ func (b *blockRun) stillOpen(list []crypto.Hash) []crypto.Hash {
 	})
 }
 
-// hold puts an item, lot or class under notices (the zero Hash: under more than are listed), and has what was made from it
-// followed.
+// hold puts an item, lot or class under notices, and has what was made from it followed.
 func (b *blockRun) hold(id string, notices []crypto.Hash) {
 	for _, n := range b.extendHold(HoldKey(id), notices) {
 		b.followThing(n, id)
 	}
 }
 
-// extendHold adds notices to a record, and returns those that are new in it. What the list has no place for becomes More,
-// which is returned as the zero Hash.
+// extendHold adds notices to a record, and returns those that are new in it.
 func (b *blockRun) extendHold(key []byte, notices []crypto.Hash) []crypto.Hash {
 	h, _ := get[Hold](b.o, key)
 	var fresh []crypto.Hash
 	for _, n := range notices {
-		if _, found := slices.BinarySearchFunc(h.Notices, n, compareHashes); !found && !n.IsZero() {
+		if _, found := slices.BinarySearchFunc(h.Notices, n, compareHashes); !found && !b.isOver(key, &h, n) {
 			fresh = append(fresh, n)
 		}
 	}
-	more := len(notices) > 0 && notices[0].IsZero()
-	if len(fresh) == 0 && (!more || h.More) {
+	if len(fresh) == 0 {
 		return nil
 	}
-	list := h.Notices
-	if len(list)+len(fresh) > maxHolds {
-		list = b.stillOpen(list)
+	if len(h.Notices)+len(fresh) > maxHolds {
+		h.Notices = b.stillOpen(h.Notices)
 	}
-	if room := max(0, maxHolds-len(list)); len(fresh) > room {
-		fresh, more = fresh[:room], true
-	}
-	h.Notices = mergeHashes(list, fresh)
-	if more && !h.More {
-		h.More, fresh = true, append(fresh, crypto.Hash{})
+	room := min(len(fresh), max(0, maxHolds-len(h.Notices)))
+	h.Notices = mergeHashes(h.Notices, fresh[:room])
+	for _, n := range fresh[room:] {
+		b.addOver(key, &h, n)
 	}
 	put(b.o, key, h)
 	return fresh

@@ -190,7 +190,7 @@ func (r *NoticeRecord) takes(a crypto.Address) bool {
 type Hold struct {
 	_       struct{}      `cbor:",toarray"`
 	Notices []crypto.Hash // ascending
-	More    bool          // there were more than the list takes: the thing is blocked while any notice is open
+	More    uint64        // how many there are besides, each in a record of its own: see overflow.go
 }
 
 // Notices counts the open notices that block goods. While Head is not Tail, a notice has not yet reached all that was made

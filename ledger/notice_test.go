@@ -407,8 +407,8 @@ func TestOpenNoticesAreBounded(t *testing.T) {
 	_, r = n.gives("Agency", Recall, modelItem(1, 1))
 	wantCode(t, "one more of a regulator", r, CodeTooManyNotices)
 	hold, err := ReadHold(n.view, lot)
-	if err != nil || len(hold.Notices) != maxHolds || !hold.More {
-		t.Fatalf("%d notices, more %t, %v", len(hold.Notices), hold.More, err)
+	if err != nil || len(hold.Notices) != maxHolds || hold.More != maxOpenNotices-1 {
+		t.Fatalf("%d notices, %d more, %v", len(hold.Notices), hold.More, err)
 	}
 	for i := 1; i < len(hold.Notices); i++ {
 		if bytes.Compare(hold.Notices[i-1][:], hold.Notices[i][:]) >= 0 {
@@ -417,30 +417,47 @@ func TestOpenNoticesAreBounded(t *testing.T) {
 	}
 	_, r = n.gives("Brand", Alert, lot)
 	wantCode(t, "an alert where there is no place", r, CodeSubjectFull)
-	// More is followed to what was made before, and goes into what is made later.
+	// Those beyond the list are followed to what was made before, and go into what is made later.
 	if r := n.makes("Brand", made, later, ""); !r.OK() {
 		t.Fatal(r.Finding)
 	}
 	for _, id := range []string{made, later} {
-		if h, _ := ReadHold(n.view, id); h == nil || len(h.Notices) != maxHolds || !h.More {
+		if h, _ := ReadHold(n.view, id); h == nil || uint64(len(h.Notices))+h.More != maxHolds+maxOpenNotices-1 {
 			t.Errorf("%s is under %+v", id, h)
 		}
-	}
-	// Without the listed ones it is still stopped, because of those that are not.
-	var txs []*Transaction
-	for _, id := range hold.Notices {
-		who := "Brand"
-		if slices.Contains(official, id) {
-			who = "State"
+		if open, err := OpenNotices(n.view, id); err != nil || len(open) != maxHolds+maxOpenNotices-1 {
+			t.Errorf("%s is under %d notices, %v", id, len(open), err)
 		}
-		txs = append(txs, n.tx(who, &ReleaseNotice{Notice: id}))
 	}
-	n.block(txs...)
-	if all, _ := ReadNotices(n.view); all.Open == 0 {
-		t.Fatal("all notices were listed")
+	// Without the listed ones it is still stopped, because of those beyond; without those too it is not, whatever else is open.
+	elsewhere, _ := n.gives("State", Recall, modelItem(2, 9))
+	release := func(ids []crypto.Hash) {
+		t.Helper()
+		var txs []*Transaction
+		for _, id := range ids {
+			who := "Brand"
+			if slices.Contains(official, id) {
+				who = "State"
+			}
+			txs = append(txs, n.tx(who, &ReleaseNotice{Notice: id}))
+		}
+		for _, r := range n.block(txs...).Receipts {
+			if !r.OK() {
+				t.Fatal(r.Finding)
+			}
+		}
 	}
+	release(hold.Notices)
 	for _, id := range []string{lot, made, later} {
-		wantCode(t, id, n.ships("Brand", 3, nil, kilosOf(id, 1)...), CodeManyNotices)
+		wantCode(t, id, n.ships("Brand", 3, nil, kilosOf(id, 1)...), CodeUnderNotice)
+	}
+	rest := slices.DeleteFunc(slices.Concat(own[1:], official), func(id crypto.Hash) bool { return slices.Contains(hold.Notices, id) })
+	release(rest)
+	for _, id := range []string{lot, made, later} {
+		wantCode(t, id, n.ships("Brand", 3, nil, kilosOf(id, 1)...), CodeOK)
+	}
+	if rec, err := ReadNotice(n.view, elsewhere); err != nil || !rec.blocks() {
+		t.Errorf("%+v, %v", rec, err)
 	}
 	// Released ones give way to new ones.
 	fresh, r := n.gives("State", Recall, lot)
@@ -449,4 +466,48 @@ func TestOpenNoticesAreBounded(t *testing.T) {
 		t.Errorf("%+v, %v", open, err)
 	}
 	wantCode(t, "a new one", n.ships("Brand", 3, nil, kilosOf(made, 1)...), CodeUnderNotice)
+}
+
+// TestNoticesBeyondTheList: each is entered once, released ones give way when the number has doubled, and what undoing has left
+// behind is nothing.
+func TestNoticesBeyondTheList(t *testing.T) {
+	b := &blockRun{o: newOverlay(mapView{}), params: DefaultParams()}
+	notice := func(i int) crypto.Hash { return crypto.Hash{1, byte(i >> 8), byte(i)} }
+	give := func(from, to int) (fresh int) {
+		for i := from; i < to; i++ {
+			put(b.o, NoticeKey(notice(i)), NoticeRecord{ID: notice(i), Type: Recall})
+			fresh += len(b.extendHold(HoldKey("urn:i"), []crypto.Hash{notice(i)}))
+		}
+		return fresh
+	}
+	hold := func() Hold { h, _ := get[Hold](b.o, HoldKey("urn:i")); return h }
+	if n := give(0, 2*maxHolds); n != 2*maxHolds || hold().More != maxHolds || give(0, 2*maxHolds) != 0 {
+		t.Fatalf("%d are new, %d beyond", n, hold().More)
+	}
+	for i := maxHolds; i < 2*maxHolds-10; i++ { // all but ten of those beyond are released
+		put(b.o, NoticeKey(notice(i)), NoticeRecord{ID: notice(i), Type: Recall, Released: crypto.Hash{7}})
+	}
+	if give(2*maxHolds, 2*maxHolds+1) != 1 || hold().More != 11 {
+		t.Errorf("%d beyond after tidying", hold().More)
+	}
+	open := b.blocking([]HoldOf{{ID: "urn:i"}})
+	if len(open) != maxHolds+11 || !slices.Contains(open, notice(2*maxHolds-1)) || !slices.Contains(open, notice(2*maxHolds)) {
+		t.Errorf("%d are open", len(open))
+	}
+	h := hold()
+	h.More = 5 // as undoing puts it back
+	put(b.o, HoldKey("urn:i"), h)
+	if give(2*maxHolds, 2*maxHolds+1) != 1 || hold().More != 6 {
+		t.Errorf("%d beyond after undoing", hold().More)
+	}
+	h.More = maxOverLooked + 1
+	put(b.o, HoldKey("urn:i"), h)
+	if _, more := b.eachOpen([]HoldOf{{ID: "urn:i"}}, maxOverLooked, func(*NoticeRecord) {}); !more {
+		t.Error("nothing is said to be left out")
+	}
+	h.More--
+	put(b.o, HoldKey("urn:i"), h)
+	if _, more := b.eachOpen([]HoldOf{{ID: "urn:i"}}, maxOverLooked, func(*NoticeRecord) {}); more {
+		t.Error("something is said to be left out")
+	}
 }

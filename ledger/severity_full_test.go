@@ -97,7 +97,7 @@ var fullRows = map[Code]func(*testing.T) (*testNet, []*Transaction){
 		lot := canonical(modelLot(0, 1))
 		n.must(n.says("org0", bornLots(m, lot)))
 		n.view[string(NoticesKey())] = mustMarshal(Notices{Open: 1})
-		n.view[string(HoldKey(lot))] = mustMarshal(Hold{More: true})
+		n.view[string(HoldKey(lot))] = mustMarshal(Hold{More: maxOverLooked + 1})
 		return n, []*Transaction{n.says("org0", m.sends(nil, kilosOf(lot, 1)...))}
 	},
 	CodeTooMuchInside: func(t *testing.T) (*testNet, []*Transaction) {

@@ -57,7 +57,7 @@ func (w *undoWriter) noteKey(k string) {
 	case "uses", "linkhold", "hold":
 		w.kind(noteSoft)
 		w.exact(space, k)
-	case "follow", "following", "turn", "notices":
+	case "follow", "following", "turn", "notices", "over", "overat":
 		// Where notices are on their way to stays as it is: to go there once too often does no harm.
 	case "receivers", "shippers":
 		// They follow from which lists of shipments there are.

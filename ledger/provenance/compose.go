@@ -322,10 +322,11 @@ func (c *composer) under(holds []ledger.HoldOf, r *ledger.NoticeRecord) bool {
 	return false
 }
 
-// overfull reports whether one of the holds lists not all of its notices: what is under it is blocked while any is open.
+// overfull reports whether one of the holds lists not all of its notices: those beyond are not in the certificate, so what is
+// under it counts as recalled.
 func (c *composer) overfull(holds []ledger.HoldOf) bool {
 	for _, of := range holds {
-		if h := c.w.holds[of.ID]; h != nil && h.More {
+		if h := c.w.holds[of.ID]; h != nil && h.More > 0 {
 			return true
 		}
 	}

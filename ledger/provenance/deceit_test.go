@@ -229,13 +229,13 @@ func TestNoticeOnItsWay(t *testing.T) {
 	}
 }
 
-// TestMoreNoticesThanListed: what is under more notices than its hold lists is blocked while any is open, and told so.
+// TestMoreNoticesThanListed: what is under more notices than its hold lists counts as recalled, and is told so.
 func TestMoreNoticesThanListed(t *testing.T) {
 	for id, recalled := range map[string]bool{box1: true, lotB: true, "https://id.gs1.org/01/09521322100021": true, crate: false, box2: false} {
 		w := newWorld(t, "salad", 6)
 		w.tell()
 		w.keepRecord(t, ledger.NoticesKey(), &ledger.Notices{Open: 1})
-		w.keepRecord(t, ledger.HoldKey(ledger.CanonicalID(id)), &ledger.Hold{More: true})
+		w.keepRecord(t, ledger.HoldKey(ledger.CanonicalID(id)), &ledger.Hold{More: 1})
 		h := w.freeze()
 		w.idle(3)
 		if r := verified(t, w, w.make(h, Request{ID: box1, Depth: 3})); r.Recalled != recalled {
