@@ -299,3 +299,24 @@ func FuzzUndoNotes(f *testing.F) {
 		}
 	})
 }
+
+// TestWindowMadeShorter: where a proposal made the window shorter, what is kept for undoing older events does not undo them.
+func TestWindowMadeShorter(t *testing.T) {
+	for window, want := range map[uint64]Code{100: CodeUndone, 3: CodeUndone, 2: CodeWindowOver} {
+		n, m := undoer(t, 100)
+		e := bornEvent(m, modelItem(0, 1))
+		m.capture0(t, e)
+		n.block()
+		n.block()
+		p, err := ReadParams(n.view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := *p
+		changed.CorrectionWindow = window
+		n.view[keyParams] = mustMarshal(changed)
+		if r := m.capture0(t, wrongly(e)); !hasFlag(r, want) {
+			t.Errorf("a window of %d blocks: %v, want %s", window, r.Flags, want)
+		}
+	}
+}

@@ -205,3 +205,58 @@ func clearFlags(t *testing.T, c *Certificate) {
 	}
 	t.Fatal("no receipt has flags")
 }
+
+// TestHeadOfAChain: as many events that name a thing as its record counts are not its history unless they lead to its head. Events
+// from before it was on the ledger name it too.
+func TestHeadOfAChain(t *testing.T) {
+	w, h := told(t)
+	c, err := Decode(w.make(h, Request{ID: box1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := ledger.Chain{}
+	for _, wrong := range []bool{false, true} {
+		v := &verifier{cert: c, trust: Trust{Genesis: w.genesis}}
+		for _, step := range []func() error{v.followEpochs, v.checkPaths, v.checkHeight, v.checkStates, v.checkTransactions} {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		subject := name{id: c.head.Subject}
+		item, err := ledger.ReadItemRecord(w.frozen[h], subject.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if chain = item.Chain; wrong {
+			chain.Head[7] ^= 1
+		}
+		if _, err := v.nextChain(subject, chain); wrong != errors.Is(err, ErrIncomplete) {
+			t.Errorf("another head %t: %v", wrong, err)
+		}
+	}
+}
+
+// TestMarkOfAnEvent: an event is where its mark in the state says, whatever an old block and its receipts say.
+func TestMarkOfAnEvent(t *testing.T) {
+	author, tx := testKey("Plant").Address(), crypto.Hash{4}
+	mark, err := crypto.Marshal(&ledger.EventMark{Tx: tx, Height: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := mapView{string(ledger.EventKey(author, crypto.Hash{5})): mark}
+	for name, c := range map[string]struct {
+		rec  ledger.EventRecord
+		want error
+	}{
+		"as marked":              {ledger.EventRecord{Author: author, Hash: crypto.Hash{5}, Tx: tx, Height: 9}, nil},
+		"at another height":      {ledger.EventRecord{Author: author, Hash: crypto.Hash{5}, Tx: tx, Height: 8}, ErrEvent},
+		"of another transaction": {ledger.EventRecord{Author: author, Hash: crypto.Hash{5}, Tx: crypto.Hash{3}, Height: 9}, ErrEvent},
+		"of another author":      {ledger.EventRecord{Author: testKey("Shop").Address(), Hash: crypto.Hash{5}, Tx: tx, Height: 9}, ErrEvent},
+		"another event":          {ledger.EventRecord{Author: author, Hash: crypto.Hash{6}, Tx: tx, Height: 9}, ErrEvent},
+	} {
+		err := (&walk{view: view}).readMarks(&node{events: []event{{rec: &c.rec}}})
+		if !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

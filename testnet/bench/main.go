@@ -26,15 +26,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := run(ctx, stop, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, stop func(), args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	seed := flags.Uint64("seed", 1, "of the goods")
 	events := flags.Int("events", 1_000_000, "of the large ledger; 0: leave it out")
@@ -47,7 +47,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer remove(dir)
+	go stopAtSignal(stop, dir)
 	rows, err := executionRows(dir, *seed, *runs)
 	if err != nil {
 		return err
@@ -86,4 +87,26 @@ func largeRows(ctx context.Context, dir string, seed uint64, events, runs int) (
 		return nil, err
 	}
 	return append(append(rows, asked...), executed), l.s.Close()
+}
+
+// stopAtSignal ends the program at a signal, and what it started. It does not wait for work in hand, which may take minutes and
+// is worth nothing by half; only the folder must not stay.
+func stopAtSignal(stop func(), dir string) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	<-signals
+	stop()
+	remove(dir)
+	fmt.Fprintln(os.Stderr, "bench: stopped; its folder is removed")
+	os.Exit(1)
+}
+
+// remove deletes the folder of the ledgers. One that is open may write another file meanwhile, and once its folder is gone no more.
+func remove(dir string) {
+	for range 100 {
+		if os.RemoveAll(dir) == nil {
+			return
+		}
+	}
+	fmt.Fprintf(os.Stderr, "bench: %s could not be removed\n", dir)
 }

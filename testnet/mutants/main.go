@@ -1,12 +1,13 @@
-// Command mutants proves that the tests can see bugs: it seeds one classical mistake after another into the engine, the
-// signer, the journal, sync and the ledger, and demands that the ordinary tests named beside it fail within a minute.
+// Command mutants proves that the tests can see bugs: it seeds one mistake after another into the engine, the signer, the
+// journal, sync, the ledger and what proves it to others, and demands that the ordinary tests named beside it fail within a
+// minute.
 //
-// The mistakes are the rows of table.go: a file, the exact text to replace, its replacement, and the tests that must
-// fail. Nothing is written into the tree: the changed file goes to the compiler by go build's overlay. Compiling does not
-// count; the minute is for the tests. First the same tests are run without a mistake, and must pass, so that a failure
+// The mistakes are the rows of table.go and table_rules.go: a file, the exact text to replace, its replacement, and the tests
+// that must fail. Nothing is written into the tree: the changed file goes to the compiler by go build's overlay. Compiling does
+// not count; the minute is for the tests. First the same tests are run without a mistake, and must pass, so that a failure
 // means something. A mistake that survives, or does not compile, is an error, and the exit code 1.
 //
-// What it does not do. It does not change things at random: each row is a bug that somebody shipped.
+// What it does not do. It does not change things at random: each row is a bug that somebody shipped, or that programs of this kind are prone to.
 //
 // Who calls it: make mutants. Its own test, in every run of the suite, checks only that the table still fits the code.
 // Compilations and tests of up to -p mutants run at once, each in processes of its own.
@@ -50,7 +51,7 @@ func run(ctx context.Context, only string, parallel int) error {
 	}
 	defer os.RemoveAll(work)
 	var chosen []mutant
-	for _, m := range mutants {
+	for _, m := range table() {
 		if pattern.MatchString(m.name) {
 			chosen = append(chosen, m)
 		}

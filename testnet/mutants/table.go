@@ -1,5 +1,10 @@
 package main
 
+import "slices"
+
+// table is all mistakes.
+func table() []mutant { return slices.Concat(mutants, ruleMutants) }
+
 // The tests that notice. Patterns name tests of the ordinary suite; flags shrink what is random, never what is fixed.
 const (
 	machine   = "./consensus Test(Scenarios|World|Network|VoteWindow|Delay|Timely|Patience|Recovery.*|GarbageCertificates.*|VoteFlood.*)$"
@@ -18,7 +23,7 @@ const (
 	fewPoints    = "-points 5000"
 )
 
-// mutants is the table. Numbers are rows of the list of classical mistakes, A and C numbers attacks that hit others.
+// mutants is the part of the table about agreement and stake. Numbers are rows of the list of classical mistakes, A and C numbers attacks that hit others.
 var mutants = []mutant{
 	// Tally, quorum, certificates.
 	{name: "quorum of half", mistake: "9", file: "consensus/quorum/set.go", tests: rules,
