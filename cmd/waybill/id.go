@@ -85,8 +85,15 @@ func viewID(asked string, id gs1.ID, prefixLength int) idView {
 	return v
 }
 
-// parseID reads an identifier that a command was given. Errors: *gs1.ParseError.
-func parseID(text string) (gs1.ID, error) { return gs1.Parse(text) }
+// parseID reads an identifier that a command was given. URIs that look like GS1 identifiers and break their rules pass: networks
+// record what others have published, and rule R3 is theirs to judge by. Errors: *gs1.ParseError.
+func parseID(text string) (gs1.ID, error) {
+	id, err := gs1.ParseLenient(text)
+	if id.IsZero() {
+		return id, err
+	}
+	return id, nil
+}
 
 // itemArgument is the one argument of commands about an item or lot.
 func itemArgument(c *cli.Context) ([]string, error) {
@@ -94,13 +101,17 @@ func itemArgument(c *cli.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return args, checkIDs(args[0])
+	_, err = parseID(args[0])
+	return args, err
 }
 
-// checkIDs refuses what is no identifier, before anybody is asked about it.
+// checkIDs refuses what is no identifier by any network's rules, before anybody is asked about it; "" is none.
 func checkIDs(texts ...string) error {
 	for _, text := range texts {
-		if _, err := gs1.Parse(text); text != "" && err != nil {
+		if text == "" {
+			continue
+		}
+		if _, err := parseID(text); err != nil {
 			return err
 		}
 	}
