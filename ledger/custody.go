@@ -210,6 +210,9 @@ func (e *eventRun) receiveItem(t thing) *Finding {
 		return nil // it arrives in what the event also names
 	}
 	root := s.root()
+	if root.State.ended() {
+		return e.judge(e.endedFinding(root, t.at)) // lost or destroyed with all that was in it
+	}
 	if root.State == StateDisputed {
 		return e.judge(e.inDispute(t, root))
 	}

@@ -738,3 +738,21 @@ func TestRejectedGoodsAreNobodysToUse(t *testing.T) {
 		t.Errorf("%+v at %d, %v", d, q.timeMs, err)
 	}
 }
+
+// TestNothingIsReceivedOfWhatIsLost: what was in a pallet that got lost is lost with it; it does not arrive at who sent it, either.
+func TestNothingIsReceivedOfWhatIsLost(t *testing.T) {
+	q := newQuarrel(t, nil)
+	box, id := modelBox(0, 1), modelItem(0, 1)
+	q.produce([]string{id})
+	pack := q.m.event(epcis.AggregationEvent, "ADD", "packing")
+	pack.ParentID, pack.ChildEPCs = box, []string{id}
+	q.record("org0", pack)
+	q.resolve("org0", q.dispute("org1", q.ship(toOrg(1), []string{box}), DisputeLine{Kind: Shortage, ID: box}), 0, Lost, CodeOK)
+	for _, who := range []string{"org0", "org1"} {
+		for _, name := range []string{id, box} {
+			if r := q.one(q.tx(who, capture(t, Rollback, q.event("OBSERVE", "receiving", []string{name})))); r.Code != CodeEndedObject {
+				t.Errorf("%s receives %s: %s", who, name, r.Finding)
+			}
+		}
+	}
+}
