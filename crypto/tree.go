@@ -28,13 +28,15 @@ import (
 // the page of all positions that begin with byte 0x3a. At most 63 digits.
 type PagePath string
 
-// Page is a page as it must be stored. Data nil means that the page is gone. Data must not be changed.
+// Page is a page as it must be stored. Data nil means that the page is gone. Data must not be changed, and that of a [Tree]
+// is good until its next update.
 type Page struct {
 	Path PagePath
 	Data []byte
 
-	// Undo makes of Data what the page was before (see [UndoPage]); nil for a page that is new or gone.
-	Undo []byte
+	// Patch tells the slots that changed, as they are in Data (see [JoinPatches]), and Undo what they were before (see
+	// [UndoPage]); both nil for a page that is new or gone.
+	Patch, Undo []byte
 	// Was is the version of the page that this one replaces, in an update by a [Tree]; New says that it replaces none.
 	Was uint64
 	New bool
@@ -118,7 +120,7 @@ type treeUpdate struct {
 	version uint64      // of the pages that it makes
 	scratch []*treePage // by level
 	changed []Page
-	undo    []byte // where the next Page.Undo is put, if it fits
+	patches []byte // where the next Page.Patch or Page.Undo is put, if it fits
 }
 
 // blank returns the scratch page of the level of path, zero.
@@ -191,7 +193,7 @@ func (u *treeUpdate) page(path PagePath, p *treePage, ops []treeOp) error {
 	p.rehash(before.mask)
 	p.version = u.version
 	if p.kind[0] == slotSubtree || path == "" {
-		page.Data = p.encode()
+		page.Data = p.encodeIn(u.cache.memory(path))
 	}
 	if p.kind[0] == slotSubtree {
 		u.cache.put(path, p, page.Data)
@@ -199,23 +201,35 @@ func (u *treeUpdate) page(path PagePath, p *treePage, ops []treeOp) error {
 		u.cache.drop(path)
 	}
 	if page.Data != nil && !page.New {
-		page.Undo = u.keepUndo(&before)
+		page.Patch, page.Undo = u.keepPatch(p, before.mask), u.keepUndo(&before)
 	}
 	u.changed = append(u.changed, page)
 	return nil
 }
 
-// undoChunk is how much memory is taken at once for what pages were: one update needs some tens of bytes for each of thousands.
-const undoChunk = 64 << 10
+// patchChunk is how much memory is taken at once for patches: one update needs some tens of bytes for each of thousands.
+const patchChunk = 64 << 10
 
-// keepUndo encodes what a page was.
-func (u *treeUpdate) keepUndo(before *slotChanges) []byte {
-	if cap(u.undo)-len(u.undo) < 6+before.size {
-		u.undo = make([]byte, 0, undoChunk)
+// patchRoom returns memory that has room for any patch, and where it begins.
+func (u *treeUpdate) patchRoom() (room []byte, from int) {
+	if cap(u.patches)-len(u.patches) < patchHead+pageSlots*2*HashSize {
+		u.patches = make([]byte, 0, patchChunk)
 	}
-	n := len(u.undo)
-	u.undo = before.encode(u.undo)
-	return u.undo[n:len(u.undo):len(u.undo)]
+	return u.patches, len(u.patches)
+}
+
+// keepUndo encodes what slots of a page were.
+func (u *treeUpdate) keepUndo(before *slotChanges) []byte {
+	room, from := u.patchRoom()
+	u.patches = before.encode(room)
+	return u.patches[from:len(u.patches):len(u.patches)]
+}
+
+// keepPatch encodes what slots of a page have become.
+func (u *treeUpdate) keepPatch(p *treePage, mask uint16) []byte {
+	room, from := u.patchRoom()
+	u.patches = p.patch(room, mask)
+	return u.patches[from:len(u.patches):len(u.patches)]
 }
 
 // slot applies ops to slot n of the page at parent, and returns what it holds then.

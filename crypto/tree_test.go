@@ -23,7 +23,7 @@ func (m memoryPages) apply(pages []Page) {
 		if p.Data == nil {
 			delete(m, p.Path)
 		} else {
-			m[p.Path] = p.Data
+			m[p.Path] = bytes.Clone(p.Data)
 		}
 	}
 }

@@ -88,6 +88,17 @@ func (c *pageCache) get(path PagePath) *cachedPage {
 	return e.Value.(*cachedPage)
 }
 
+// memory is what the last version of a page is kept in, to be written over by the next one; nil if it is not kept.
+func (c *pageCache) memory(path PagePath) []byte {
+	if c == nil {
+		return nil
+	}
+	if e := c.pages[path]; e != nil {
+		return e.Value.(*cachedPage).data
+	}
+	return nil
+}
+
 // put keeps a page; data is what it encodes as.
 func (c *pageCache) put(path PagePath, p *treePage, data []byte) {
 	if c == nil {

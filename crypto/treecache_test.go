@@ -73,12 +73,18 @@ func checkPages(t *rapid.T, store *versionedPages, version uint64, pages, want [
 		if p.Path != want[i].Path || !bytes.Equal(p.Data, want[i].Data) || p.New == stood || stood && p.Was != store.versions[p.Path] {
 			t.Fatalf("page %q: %x, new %t, was %d; want %x of version %d", p.Path, p.Data, p.New, p.Was, want[i].Data, store.versions[p.Path])
 		}
-		if (p.Undo != nil) != (stood && p.Data != nil) {
+		if (p.Undo != nil) != (stood && p.Data != nil) || (p.Patch == nil) != (p.Undo == nil) {
 			t.Fatalf("page %q: stood %t, stands %t, undo %x", p.Path, stood, p.Data != nil, p.Undo)
 		}
 		if p.Undo != nil {
 			if got, err := UndoPage(p.Path, p.Data, p.Undo); err != nil || !bytes.Equal(got, before) {
 				t.Fatalf("page %q undone: %x, %v; want %x", p.Path, got, err, before)
+			}
+			if got, err := JoinPatches(nil, whole(before), p.Patch); err != nil || !bytes.Equal(got, whole(p.Data)) {
+				t.Fatalf("page %q patched: %x, %v; want %x", p.Path, got, err, p.Data)
+			}
+			if got, err := JoinPatches(nil, whole(p.Data), p.Undo); err != nil || !bytes.Equal(got, whole(before)) {
+				t.Fatalf("page %q patched back: %x, %v; want %x", p.Path, got, err, before)
 			}
 		}
 		store.versions[p.Path] = version

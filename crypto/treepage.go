@@ -167,7 +167,10 @@ func (p *treePage) asSlot() treeSlot {
 
 // encode writes the bitmap of slots that are not empty, the bitmap of those that are leaves (16 bits each, slot 0 is
 // the lowest bit), then the slots in order: 64 bytes of a leaf or 32 of a hash. The page that does not exist is nil.
-func (p *treePage) encode() []byte {
+func (p *treePage) encode() []byte { return p.encodeIn(nil) }
+
+// encodeIn is encode into memory that is used again if it is large enough.
+func (p *treePage) encodeIn(b []byte) []byte {
 	var used, leaves uint16
 	size := 4
 	for i := range pageSlots {
@@ -183,7 +186,9 @@ func (p *treePage) encode() []byte {
 	if used == 0 {
 		return nil
 	}
-	b := make([]byte, 0, size)
+	if b = b[:0]; cap(b) < size {
+		b = make([]byte, 0, size)
+	}
 	b = binary.BigEndian.AppendUint16(b, used)
 	b = binary.BigEndian.AppendUint16(b, leaves)
 	for i := range pageSlots {
@@ -266,8 +271,7 @@ func (c *slotChanges) note(i int, old *treeSlot) {
 	}
 }
 
-// encode appends the bitmaps of the slots that changed, of those of them that held something, and of those that held a leaf,
-// then what they held.
+// encode appends a patch (see treepatch.go).
 func (c *slotChanges) encode(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, c.mask)
 	b = binary.BigEndian.AppendUint16(b, c.used)
@@ -282,24 +286,21 @@ func UndoPage(path PagePath, data, undo []byte) ([]byte, error) {
 	if err := decodeTreePage(path, data, &p); err != nil {
 		return nil, err
 	}
-	if len(undo) < 6 {
-		return nil, refuse(ErrPage, "the undo record of page %q has %d bytes", string(path), len(undo))
+	u, err := parsePatch(undo)
+	if err != nil {
+		return nil, err
 	}
-	mask, used, leaves := binary.BigEndian.Uint16(undo), binary.BigEndian.Uint16(undo[2:]), binary.BigEndian.Uint16(undo[4:])
-	rest := undo[6:]
-	if used&^mask != 0 || leaves&^used != 0 || len(rest) != HashSize*(bits.OnesCount16(used)+bits.OnesCount16(leaves)) {
-		return nil, refuse(ErrPage, "the undo record of page %q has a bad bitmap or length (%04x, %04x, %04x, %d bytes)", string(path), mask, used, leaves, len(undo))
-	}
+	rest := u.slots
 	for i := range pageSlots {
 		s := treeSlot{}
 		switch {
-		case mask>>i&1 == 0:
+		case u.mask>>i&1 == 0:
 			continue
-		case leaves>>i&1 == 1:
+		case u.leaves>>i&1 == 1:
 			s.kind = slotLeaf
 			rest = rest[copy(s.leaf.Key[:], rest):]
 			rest = rest[copy(s.leaf.Value[:], rest):]
-		case used>>i&1 == 1:
+		case u.used>>i&1 == 1:
 			s.kind = slotSubtree
 			rest = rest[copy(s.hash[:], rest):]
 		}

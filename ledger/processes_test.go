@@ -167,7 +167,7 @@ func (h *randomHistory) commit(writes []Write) {
 		if p.Data == nil {
 			delete(h.pages, p.Path)
 		} else {
-			h.pages[p.Path] = p.Data
+			h.pages[p.Path] = bytes.Clone(p.Data)
 		}
 	}
 	h.root = root
