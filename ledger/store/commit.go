@@ -17,7 +17,7 @@ import (
 const maxPrunedPerBlock = 16
 
 // maxBatchGuess bounds what is reserved for a block's batch before it is filled.
-const maxBatchGuess = 32 << 20
+const maxBatchGuess = 64 << 20
 
 // create writes block 0 in one synced batch: a crash leaves an empty database, which is created again.
 func (s *Store) create(genesis *ledger.Genesis) error {
@@ -258,7 +258,7 @@ func (c *commit) tree(root crypto.Hash) crypto.Hash {
 		if p.Data == nil {
 			c.remove(c.key)
 		} else {
-			c.setVersion(c.key, h, p.Data)
+			c.setPage(c.key, p)
 		}
 		if !p.New {
 			c.keepPage(p)

@@ -178,7 +178,7 @@ func (f *faulty) MaybeError(op errorfs.Op) error {
 func TestFailedWriteStopsTheStore(t *testing.T) {
 	stride := int64(7)
 	if testing.Short() {
-		stride = 61
+		stride = 43
 	}
 	failed := 0
 	for n := int64(0); ; n += stride {

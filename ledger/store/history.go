@@ -135,7 +135,10 @@ type undo struct {
 	entries []byte
 }
 
-var errUndo = errors.New("an undo record is cut or garbled")
+var (
+	errUndo  = errors.New("an undo record is cut or garbled")
+	errPatch = errors.New("a patch stands where there is no page that it changes")
+)
 
 func parseUndo(b []byte) (undo, error) {
 	var u undo

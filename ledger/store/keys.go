@@ -25,7 +25,7 @@ import (
 //	0x17       store          event hash:32                               height:8, transaction index:4, event index:4
 //	0x18       store          epoch:8                                     validator set, header of the anchor, framed
 //	0x20       store          state key                                   height:8 that made it, state value, as it is now
-//	0x21       store          length:1, nibble path                       height:8 that made it, tree page, as it is now
+//	0x21       store          length:1, nibble path                       height:8 that made it, tree page as it is now: see merge.go
 //	0x22       store          's', position:32, height:8                  state value before that height: see step
 //	0x22       store          'p', length:1, nibble path, height:8        tree page before that height: see step
 //	0x23       store          height:8                                    what that block replaced: see undoRecord
@@ -70,8 +70,8 @@ const (
 
 // schemaVersion is the version of the table above. A change that older programs would misread raises it. Version 1 knew no
 // epochs. Version 2 kept every replaced value and page in an entry of its own at 0x20 to 0x23, wrote no heights before the
-// present ones, and had units in the keys of balances as they were spelled.
-const schemaVersion = 3
+// present ones, and had units in the keys of balances as they were spelled. Version 3 had whole pages at 0x21 only.
+const schemaVersion = 4
 
 const (
 	replacedState = 's'

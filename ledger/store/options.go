@@ -2,9 +2,11 @@ package store
 
 import (
 	"math"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"waybill/consensus/quorum"
@@ -16,11 +18,11 @@ const KeepAll = math.MaxUint64
 
 const (
 	defaultHistory       = 1024
-	defaultCacheBytes    = 192 << 20
-	defaultTreeBytes     = 96 << 20
-	defaultRecordBytes   = 32 << 20
+	defaultCacheBytes    = 128 << 20
+	defaultTreeBytes     = 256 << 20
+	defaultRecordBytes   = 128 << 20
 	defaultFilterBytes   = 16 << 20
-	defaultMemTableBytes = 64 << 20
+	defaultMemTableBytes = 128 << 20
 )
 
 // Options adjust a store; the zero value is right for a node.
@@ -29,11 +31,11 @@ type Options struct {
 	FS vfs.FS
 	// History is how many heights below the tip stay provable; 0 means 1024, KeepAll all of them.
 	History uint64
-	// CacheBytes bounds the block cache; 0 means 192 MiB.
+	// CacheBytes bounds the block cache; 0 means 128 MiB.
 	CacheBytes int64
-	// TreeBytes bounds the pages of the state tree that are kept in memory between blocks; 0 means 96 MiB.
+	// TreeBytes bounds the pages of the state tree that are kept in memory between blocks; 0 means 256 MiB.
 	TreeBytes int
-	// RecordBytes bounds the values of the state that are kept in memory; 0 means 32 MiB.
+	// RecordBytes bounds the values of the state that are kept in memory; 0 means 128 MiB.
 	RecordBytes int
 	// FilterBytes is the size of the filter that knows which keys of the state may exist; 0 means 16 MiB, which is good for
 	// some 15 million keys.
@@ -41,7 +43,7 @@ type Options struct {
 	// Beside, if not nil, adds what others keep about a block to its batch, in keyspaces of their own: both are there or
 	// neither is.
 	Beside func(batch *pebble.Batch, height quorum.Height, writes []ledger.Write) error
-	// MemTableBytes bounds one of the tables in memory, of which there are up to four; 0 means 64 MiB.
+	// MemTableBytes bounds one of the tables in memory, of which there are up to three; 0 means 128 MiB.
 	MemTableBytes uint64
 }
 
@@ -73,20 +75,39 @@ func (o Options) withDefaults() Options {
 // formatVersion is fixed here so that a newer Pebble does not silently raise what older programs must read.
 const formatVersion = pebble.FormatValueSeparation
 
+// apartBytes is from what length on a value is kept apart: pages and records are shorter.
+const apartBytes = 4 << 10
+
 // pebble returns the options of the database. The reporter learns of failures in Pebble's own goroutines.
 func (o Options) pebble(r *reporter, cache *pebble.Cache) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          o.FS,
 		Cache:                       cache,
 		MemTableSize:                o.MemTableBytes,
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: 3,
 		FormatMajorVersion:          formatVersion,
+		Merger:                      pageMerger(),
 		Logger:                      r,
 		EventListener: &pebble.EventListener{
 			BackgroundError: r.background,
 			DataCorruption:  func(info pebble.DataCorruptionInfo) { r.fail(info.Details) },
 		},
 	}
+	// What a block received and replaced is a few large values that nothing changes again: they are kept apart from the
+	// tables, so that compactions do not carry them on.
+	p.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: apartBytes, MaxBlobReferenceDepth: 10, RewriteMinimumAge: 5 * time.Minute, TargetGarbageRatio: 0.3,
+		}
+	}
+	// Half of what is stored are hashes, which do not get shorter; what does is compressed once, where it stays.
+	for i := range p.Levels[:len(p.Levels)-1] {
+		p.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+	}
+	p.Levels[len(p.Levels)-1].Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+	// Keys of the state are all over the table: each compaction into the first level below L0 rewrites all of that, so it
+	// waits until there is much to bring.
+	p.L0CompactionThreshold, p.LBaseMaxBytes = 6, 256<<20
 	// Most lookups of the rules are for keys that do not exist; a filter answers them without reading a block.
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

@@ -204,7 +204,7 @@ func (r *Restore) Put(entries []Entry) error {
 			err = errors.Join(err, batch.Delete(pageKey(p.Path), nil))
 			continue
 		}
-		err = errors.Join(err, batch.Set(pageKey(p.Path), versioned(nil, 0, p.Data), nil))
+		err = errors.Join(err, batch.Set(pageKey(p.Path), append(versioned(nil, 0, []byte(crypto.WholePatch)), p.Data...), nil))
 	}
 	if err := r.apply(batch, err, false); err != nil {
 		return err

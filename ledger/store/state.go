@@ -46,7 +46,11 @@ func (s *Store) getVersion(snap getter, key []byte) (data []byte, since quorum.H
 	var bad error
 	_, err = s.use(snap, key, func(value []byte) {
 		var part []byte
-		if part, since, bad = splitVersion(value); bad == nil {
+		part, since, bad = splitVersion(value)
+		if bad == nil && key[0] == prefixPage {
+			part, bad = wholePage(part)
+		}
+		if bad == nil {
 			data = append(make([]byte, 0, len(part)), part...)
 		}
 	})
