@@ -28,7 +28,9 @@ func apply(v View, b *Block) (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	up := &Update{Height: b.Header.Height, Block: b.Header.Hash(), Receipts: make([]Receipt, len(b.Transactions))}
+	up := &Update{
+		Height: b.Header.Height, Block: b.Header.Hash(), Receipts: make([]Receipt, len(b.Transactions)), Events: make([]EventRecord, 0, b.events()),
+	}
 	ids := make([]byte, 0, len(b.Transactions)*crypto.HashSize)
 	for i, vt := range b.Transactions {
 		if vt.tx == nil {
@@ -89,6 +91,7 @@ func beginBlock(v View, b *Block) (*blockRun, error) {
 		return nil, err
 	}
 	run := &blockRun{o: newOverlay(v), params: *params, genesis: genesis, height: b.Header.Height, timeMs: b.Header.TimeMs, epoch: *epoch}
+	run.o.makeRoom(b.events())
 	if err := run.checkProtocol(); err != nil {
 		return nil, err
 	}

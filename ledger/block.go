@@ -68,6 +68,17 @@ func EventsOf(header quorum.Header, txs []*Transaction, receipts []Receipt) []Ev
 	return out
 }
 
+// events is how many events the transactions carry.
+func (b *Block) events() int {
+	n := 0
+	for _, vt := range b.Transactions {
+		if vt.tx != nil {
+			n += len(vt.tx.events)
+		}
+	}
+	return n
+}
+
 func appendEvents(out []EventRecord, header quorum.Header, txIndex int, tx *Transaction, r *Receipt) []EventRecord {
 	for i := range tx.events {
 		status := r.status(i)

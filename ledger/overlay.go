@@ -36,6 +36,15 @@ func newOverlay(v View) *overlay {
 	return &overlay{view: v, read: map[string]cached{}, layers: []map[string]any{{}}}
 }
 
+// makeRoom prepares for a block with that many events, each of which reads and writes some records: maps that grow are
+// copied again and again. Beyond maxRoom they grow.
+func (o *overlay) makeRoom(events int) {
+	events = min(events, maxRoom)
+	o.read, o.layers[0] = make(map[string]cached, 3*events), make(map[string]any, 5*events)
+}
+
+const maxRoom = 20_000
+
 // push opens a layer.
 func (o *overlay) push() {
 	if n := len(o.spare); n > 0 {
@@ -126,8 +135,7 @@ func fetch[T any](o *overlay, key []byte) cached {
 	if err == nil && raw != nil {
 		var rec *T
 		if rec, err = decodeRecord[T](key, raw); err == nil {
-			// The view may reuse its memory after Read.
-			c = cached{raw: bytes.Clone(raw), rec: rec}
+			c = cached{raw: raw, rec: rec}
 		}
 	}
 	if err != nil && o.err == nil {

@@ -4,7 +4,7 @@ import "waybill/crypto"
 
 // View reads one version of the state.
 type View interface {
-	// Read returns the value of a key, nil if there is none. The ledger does not change or keep the slice.
+	// Read returns the value of a key, nil if there is none. Nobody changes the slice, which may be kept.
 	Read(key []byte) ([]byte, error)
 }
 
