@@ -103,6 +103,11 @@ func (sh *shell) recallIssue(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, subject := range p.Subjects {
+		if list, err := client.Notices(c.Context, api.NoticeFilter{State: "open", Subject: subject}, api.Page{Limit: 1}); err == nil && len(list.Notices) > 0 {
+			sh.say("Note: %s is under an open %s already, %s.", show(subject), list.Notices[0].Type, list.Notices[0].ID)
+		}
+	}
 	for _, text := range c.StringSlice("accept") {
 		a, err := partyArgument(c, client, text)
 		if err != nil {
@@ -125,6 +130,13 @@ func (sh *shell) recallAck(c *cli.Context) error {
 	p := &ledger.AcknowledgeNotice{Notice: id, Note: c.String("note")}
 	if err := p.Status.UnmarshalText([]byte(args[1])); err != nil {
 		return usage("the status is received, stopped, returned, destroyed or nothing, not %q", show(args[1]))
+	}
+	client, err := newClient(c)
+	if err != nil {
+		return err
+	}
+	if n, err := client.Notice(c.Context, id, false); err == nil && n.State == "released" { // the ledger says so if there is none
+		sh.say("Note: this notice was released in block %d; the answer goes on record all the same.", n.ReleasedAt)
 	}
 	return sh.act(c, p, "Your answer is on record: "+args[1]+"."+nextMark+"waybill recall show "+args[0])
 }
