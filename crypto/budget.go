@@ -26,6 +26,23 @@ func (b *Budget) Take(n, each int) bool {
 	return b.left >= 0
 }
 
+// TakeJSON counts a JSON text that a general decoder reads, so much for each value in it; what is no JSON is miscounted and
+// refused later.
+func (b *Budget) TakeJSON(text []byte, each int) bool {
+	values, quoted := 1, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == '[' || c == '{'):
+			values++
+		}
+	}
+	return b.Take(values, each)
+}
+
 // Left is how much is left, in bytes; negative if more was asked for than there was.
 func (b *Budget) Left() int64 { return b.left }
 

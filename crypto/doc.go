@@ -8,6 +8,10 @@
 // RFC 6962. [UpdateTree], [ProveTree] and [VerifyTree] are a sparse Merkle tree over the state of the ledger, stored
 // in pages that somebody else keeps.
 //
+// Decoding takes at most 16 bytes of memory for each byte of input and 64 KiB: a [Budget] counts what is made before it is
+// made, by fixed weights, and what is too dense is refused with ErrTooLarge, by Marshal too. Types that read themselves
+// ([CBORParser]) say what they make.
+//
 // What it does not do. It stores nothing, encrypts nothing, knows no transaction, vote or block, and reads no
 // randomness unless the caller passes a reader. Keys at rest belong to the wallet and the node.
 //

@@ -206,7 +206,7 @@ func (w *weigher) item(s *shape) bool {
 	case shapeFixed:
 		return major == cborBytes && n == uint64(s.length) && w.take(n)
 	case shapeList:
-		return major == cborArray && w.budget.Take(int(n), s.elem.size+s.elem.size/8) && w.items(int(n), s.elem)
+		return major == cborArray && w.budget.Take(1, s.size) && w.budget.Take(int(n), s.elem.size+s.elem.size/8) && w.items(int(n), s.elem)
 	case shapeRecord:
 		return major == cborArray && n == uint64(s.length) && w.record(s)
 	case shapeTable:

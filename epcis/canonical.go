@@ -85,15 +85,15 @@ func (c *canon) event(e *Event) {
 	c.text(fEventTime, canonicalTime(e.EventTime))
 	c.text(fOffset, canonicalOffset(e.TimeZoneOffset))
 	c.text(fAction, string(e.Action))
-	c.text(fBizStep, bizSteps.uri(e.BizStep))
-	c.text(fDisposition, dispositions.uri(e.Disposition))
+	c.word(fBizStep, e.BizStep, &bizSteps)
+	c.word(fDisposition, e.Disposition, &dispositions)
 	if d := e.PersistentDisposition; d != nil {
-		c.set(fSet, d.Set, dispositions.uri)
-		c.set(fUnset, d.Unset, dispositions.uri)
+		c.set(fSet, d.Set, &dispositions)
+		c.set(fUnset, d.Unset, &dispositions)
 		c.members(fDispositionExt, d.Extensions)
 	}
 	c.refs(fBizTransactions, e.BizTransactions, &bizTransactionTypes)
-	c.set(fCertification, e.CertificationInfo, asItIs)
+	c.set(fCertification, e.CertificationInfo, nil)
 	c.location(fReadPoint, e.ReadPoint)
 	c.location(fBizLocation, e.BizLocation)
 	c.refs(fSources, e.Sources, &sourceDestTypes)
@@ -113,8 +113,6 @@ func (c *canon) event(e *Event) {
 	c.errorDeclaration(fError, e.ErrorDeclaration)
 	c.members(fExtensions, e.Extensions)
 }
-
-func asItIs(s string) string { return s }
 
 // canonicalURI is canonicalID for fields that may be absent.
 func canonicalURI(u string) string {
@@ -161,6 +159,34 @@ type canon struct {
 	spans    []span // of the elements of the sets being written, as they come
 	prefixes prefixMap
 	ids      *identifiers
+	peak     int // bytes of the buffer that were counted
+}
+
+// What an element of a set takes, and how much room there is for one before the buffer grows, bytes.
+const (
+	spanRoom  = 16
+	slackRoom = 256
+)
+
+// reserve makes the buffer as long as the canonical form of an event of so many bytes nearly always is.
+func (c *canon) reserve(event int) {
+	if want := 3*event + 2*slackRoom; want > c.peak && c.ids.budget.Take(want-c.peak, 1) {
+		c.peak, c.buf = want, make([]byte, 0, want)
+	}
+}
+
+// enough makes room for an element; false if that takes too much, and the form means nothing then.
+func (c *canon) enough() bool {
+	if c.ids == nil {
+		return true
+	}
+	if need := len(c.buf) + slackRoom; need > c.peak {
+		if !c.ids.budget.Take(need, 2) {
+			return false
+		}
+		c.peak, c.buf = 2*need, append(make([]byte, 0, 2*need), c.buf...)
+	}
+	return c.ids.budget.Left() >= 0
 }
 
 // span is a part of the buffer.
@@ -197,11 +223,15 @@ func (c *canon) wrapAny(field, begin int) {
 
 // bag writes a set of n elements, in the order of their bytes; write writes one.
 func (c *canon) bag(field, n int, write func(i int)) {
-	if n == 0 {
+	if n == 0 || c.ids != nil && !c.ids.budget.Take(n, spanRoom) {
 		return
 	}
 	begin, mark := len(c.buf), len(c.spans)
+	c.spans = slices.Grow(c.spans, n)
 	for i := range n {
+		if !c.enough() {
+			return
+		}
 		from := len(c.buf)
 		write(i)
 		c.spans = append(c.spans, span{int32(from), int32(len(c.buf))})
@@ -209,6 +239,9 @@ func (c *canon) bag(field, n int, write func(i int)) {
 	spans, raw := c.spans[mark:], len(c.buf)
 	slices.SortFunc(spans, func(a, b span) int { return bytes.Compare(c.buf[a.from:a.to], c.buf[b.from:b.to]) })
 	for _, s := range spans {
+		if !c.enough() {
+			return
+		}
 		c.head(1, int(s.to-s.from))
 		c.buf = append(c.buf, c.buf[s.from:s.to]...)
 	}
@@ -217,9 +250,22 @@ func (c *canon) bag(field, n int, write func(i int)) {
 	c.wrap(field, begin)
 }
 
-// set writes a set of texts, each in the one spelling that canonical gives it.
-func (c *canon) set(field int, texts []string, canonical func(string) string) {
-	c.bag(field, len(texts), func(i int) { c.buf = append(c.buf, canonical(texts[i])...) })
+// set writes a set of texts, words of a vocabulary as their URIs; nil is no vocabulary.
+func (c *canon) set(field int, texts []string, voc *vocabulary) {
+	c.bag(field, len(texts), func(i int) {
+		if voc == nil {
+			c.buf = append(c.buf, texts[i]...)
+		} else {
+			c.buf = voc.appendURI(c.buf, texts[i])
+		}
+	})
+}
+
+// word writes a word of a vocabulary as its URI, unless it is empty.
+func (c *canon) word(field int, s string, voc *vocabulary) {
+	begin := len(c.buf)
+	c.buf = voc.appendURI(c.buf, s)
+	c.wrap(field, begin)
 }
 
 // identifiers writes a set of identifiers, each in its one spelling.
@@ -246,7 +292,7 @@ func (c *canon) quantities(field int, list []Quantity) {
 func (c *canon) refs(field int, list []TypedRef, types *vocabulary) {
 	c.bag(field, len(list), func(i int) {
 		r := &list[i]
-		c.text(1, types.uri(r.Type))
+		c.word(1, r.Type, types)
 		c.text(2, c.canonicalURI(r.ID))
 		c.members(3, r.Extensions)
 	})
@@ -269,15 +315,17 @@ func (c *canon) errorDeclaration(field int, d *ErrorDeclaration) {
 	begin := len(c.buf)
 	c.head(0, 0) // a declaration says something even when it is empty
 	c.text(1, canonicalTime(d.DeclarationTime))
-	c.text(2, errorReasons.uri(d.Reason))
-	c.set(3, d.CorrectiveEventIDs, asItIs)
+	c.word(2, d.Reason, &errorReasons)
+	c.set(3, d.CorrectiveEventIDs, nil)
 	c.members(4, d.Extensions)
 	c.wrap(field, begin)
 }
 
 func (c *canon) number(field int, d *Decimal) {
 	if d != nil {
-		c.text(field, strconv.FormatInt(d.Coefficient, 10)+"e"+strconv.Itoa(int(d.Exponent)))
+		begin := len(c.buf)
+		c.buf = strconv.AppendInt(append(strconv.AppendInt(c.buf, d.Coefficient, 10), 'e'), int64(d.Exponent), 10)
+		c.wrap(field, begin)
 	}
 }
 
@@ -306,7 +354,8 @@ func (c *canon) fields(fields []textField) {
 		case fieldHex:
 			text = strings.ToLower(text)
 		case fieldMeasurement, fieldAlert, fieldComponent:
-			text = f.kind.vocabulary().uri(text)
+			c.word(i+1, text, f.kind.vocabulary())
+			continue
 		case fieldPlain:
 		}
 		c.text(i+1, text)

@@ -304,6 +304,6 @@ func (r *reader) errorDeclaration() *ErrorDeclaration {
 // prefix of two letters can stand for much.
 func (e *Event) takeNames(budget *crypto.Budget) bool {
 	prefixes := prefixMap(e.Namespaces[:min(len(e.Namespaces), MaxNamespaces)]) // checkForm refuses more
-	e.eachText(func(s string) { budget.Take(1, prefixes.growth(s)) })
+	e.eachText(func(s string) { budget.Take(9, (prefixes.growth(s)+7)/8) })
 	return budget.Left() >= 0
 }

@@ -7,6 +7,10 @@
 // ledger keeps. [Event.Validate] checks what an event means. [Event.Hash] is the identity of an event, whatever the
 // spelling of its identifiers; [Event.CBVHash] is the hash identifier of CBV 2.0, an alias only.
 //
+// Limits. Reading takes at most 16 bytes of memory for each byte of a document or event and 64 KiB, see [crypto.Budget];
+// what would take more is a [FaultTooLarge]. [Examiner] holds a whole transaction to that. The others are [MaxDocumentBytes],
+// [MaxEventBytes], [MaxDepth], [MaxNamespaces] and [MaxFaults].
+//
 // What it deliberately does not do. It resolves no JSON-LD context over a network: the standard context is built in
 // and the prefixes that a document declares are the only others. It holds no float: numbers are exact decimals, and
 // numbers inside extensions keep the literal of their author. It knows no ledger, no custody and no query.

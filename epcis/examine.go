@@ -11,7 +11,7 @@ import (
 type Examiner struct {
 	ids   identifiers
 	canon canon
-	form  int // the longest event so far, bytes
+	size  int // of the event, bytes
 }
 
 // NewExaminer makes an examiner that takes from a budget.
@@ -23,10 +23,7 @@ func NewExaminer(budget *crypto.Budget) *Examiner {
 
 // Decode reads an event as [DecodeEvent] does and forgets the one before.
 func (x *Examiner) Decode(data []byte) (*Event, error) {
-	if len(data) > x.form { // the canonical form, while it grows
-		x.ids.budget.Take(len(data)-x.form, 4)
-		x.form = len(data)
-	}
+	x.size = len(data)
 	x.ids.forget()
 	return DecodeEventWithin(data, x.ids.budget)
 }
@@ -36,6 +33,7 @@ func (x *Examiner) Hash(e *Event) crypto.Hash {
 	if x.ids.budget.Left() < 0 {
 		return crypto.Hash{}
 	}
+	x.canon.reserve(x.size)
 	x.canon.event(e)
 	return crypto.Sum(crypto.TagEvent, x.canon.buf)
 }

@@ -35,6 +35,7 @@ type parser struct {
 	faultSink
 	prefixes prefixMap // in force for the event being read
 	ways     ways
+	report   SensorReport // being read
 }
 
 const extensionsRoom = 3 * memberRoom // of one that is appended to others

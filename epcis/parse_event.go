@@ -115,7 +115,7 @@ func (p *parser) iri(v Value, at *path) string {
 	case "urn", "http", "https", "geo", "ni", "did":
 		return s
 	}
-	if !p.take(1, p.prefixes.growth(s)) {
+	if !p.take(9, p.prefixes.growth(s)/8+1) {
 		return ""
 	}
 	return p.prefixes.expand(s)
@@ -127,7 +127,7 @@ func (p *parser) time(v Value, at *path) Timestamp { return Timestamp{Text: p.te
 
 func (p *parser) word(v Value, at *path, voc *vocabulary) string {
 	s := p.text(v, at)
-	if !p.take(1, p.prefixes.growth(s)) {
+	if !p.take(9, p.prefixes.growth(s)/8+1) {
 		return ""
 	}
 	return voc.normalise(s, p.prefixes)

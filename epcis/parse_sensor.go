@@ -119,7 +119,8 @@ func (r *SensorReport) numberFields() [7]numberField {
 }
 
 func (p *parser) sensorReport(v Value, at *path) SensorReport {
-	var r SensorReport
+	p.report = SensorReport{}
+	r := &p.report // in one place for all: pointers to its fields would keep each from the stack
 	texts, numbers := r.textFields(), r.numberFields()
 	var written [len(numbers)]bool // as texts
 	p.object(v, at, func(m Member, at *path) {
@@ -139,14 +140,14 @@ func (p *parser) sensorReport(v Value, at *path) SensorReport {
 				return
 			}
 		}
-		p.otherReportField(&r, m, at)
+		p.otherReportField(r, m, at)
 	})
 	for i, f := range numbers {
 		if written[i] && p.take(3, textRoom) {
 			r.TextNumbers = append(r.TextNumbers, f.name)
 		}
 	}
-	return r
+	return *r
 }
 
 func (p *parser) sensorText(v Value, at *path, kind fieldKind) string {

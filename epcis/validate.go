@@ -182,7 +182,7 @@ func identifierDetail(err error) string {
 
 // checkWord reports a bare word that the vocabulary does not have; URIs and prefixed names are free.
 func (s *faultSink) checkWord(word string, at *path, voc *vocabulary) {
-	if word == "" || voc.has(word) {
+	if word == "" || voc.has(word) || s.full() {
 		return
 	}
 	if strings.IndexByte(word, ':') < 0 {

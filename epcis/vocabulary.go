@@ -125,10 +125,18 @@ func (v *vocabulary) uri(s string) string {
 	if !v.has(s) {
 		return s
 	}
-	if v.gs1 {
-		return gs1Namespaces[0] + s
+	return string(v.appendURI(nil, s))
+}
+
+// appendURI appends what uri returns.
+func (v *vocabulary) appendURI(b []byte, s string) []byte {
+	if !v.has(s) {
+		return append(b, s...)
 	}
-	return cbvNamespaces[0] + v.web + s
+	if v.gs1 {
+		return append(append(b, gs1Namespaces[0]...), s...)
+	}
+	return append(append(append(b, cbvNamespaces[0]...), v.web...), s...)
 }
 
 // trimAny returns s without the first of the prefixes it has.

@@ -151,7 +151,8 @@ func NewTransaction(body Body, signatures []SignedBy) (*Transaction, error) {
 }
 
 // DecodeTransaction reads a transaction with its payload and events. It accepts exactly one encoding and nothing above
-// the bounds; the error is a [FormError]. The transaction keeps raw.
+// the bounds, of which one is memory: all that is made of it, what is worked out of its events included, takes at most 16
+// bytes for each of its own and 64 KiB ([crypto.Budget]). The error is a [FormError]. The transaction keeps raw.
 func DecodeTransaction(raw []byte) (*Transaction, error) {
 	if len(raw) > MaxTransactionBytes {
 		return nil, malformed(ErrTooLarge, "a transaction is at most %d bytes, got %d; split it", MaxTransactionBytes, len(raw))

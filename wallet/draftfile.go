@@ -25,6 +25,9 @@ const (
 	draftVersion = 1
 )
 
+// draftValueBytes is what a value of a draft file may take while it is read: a transaction of nothing, in a list that grows.
+const draftValueBytes = 500
+
 type draftFile struct {
 	Format       string          `json:"format"`
 	Version      int             `json:"version"`
@@ -142,6 +145,9 @@ func ParseDraft(data []byte) (*Draft, error) {
 func parseDraftFile(data []byte) (*draftFile, error) {
 	if len(data) > maxDraftSize {
 		return nil, refuse(ErrDraft, "a draft file has at most %d bytes, this has more", maxDraftSize)
+	}
+	if budget := crypto.NewBudget(len(data)); !budget.TakeJSON(data, draftValueBytes) {
+		return nil, refuse(ErrDraft, "not a draft file: it holds more values than any of its length")
 	}
 	var f draftFile
 	if err := strictJSON(data, &f); err != nil {

@@ -1,15 +1,14 @@
 package query
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+
+	"waybill/epcis"
 )
 
 // Limits of one query. Each value costs a comparison for each event looked at.
@@ -50,81 +49,56 @@ func FromJSON(body []byte) (*Query, error) {
 	return build(params)
 }
 
-// readBody takes the object apart. Duplicate names and anything nested deeper than a list are refused.
+// readBody takes the object apart. Duplicate names and anything nested deeper than a list are refused, and so is what would
+// take much more memory than its length, or is more than a query may have.
 func readBody(body []byte) ([]param, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	v, err := epcis.ParseValue(body)
+	if err != nil {
+		return nil, &Error{Kind: ErrBody, Expected: "well-formed JSON, each parameter once: " + err.Error()}
+	}
+	if v.Kind() != epcis.Object {
 		return nil, &Error{Kind: ErrBody, Expected: "a JSON object of query parameters"}
 	}
-	var params []param
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, syntax(err)
-		}
-		name := t.(string) // a key: Token gives nothing else here
-		if seen[name] {
-			return nil, &Error{Kind: ErrBody, Parameter: shorten(name), Expected: "each parameter once"}
-		}
-		seen[name] = true
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return nil, syntax(err)
-		}
-		if name == "@context" {
+	if n := len(v.Members()); n > MaxParameters+2 { // the context and the type of the query are none
+		return nil, &Error{Kind: ErrComplex, Expected: fmt.Sprintf("at most %d parameters, got %d", MaxParameters, n)}
+	}
+	params := make([]param, 0, len(v.Members()))
+	for _, m := range v.Members() {
+		if m.Name == "@context" {
 			continue
 		}
-		values, err := readValues(name, raw)
+		values, err := readValues(m.Name, m.Value)
 		if err != nil {
 			return nil, err
 		}
-		if name == "queryType" {
+		if m.Name == "queryType" {
 			if len(values) != 1 || values[0].text != "events" {
-				return nil, badValue(name, string(raw), `"events"`)
+				return nil, badValue(m.Name, m.Value.Text(), `"events"`)
 			}
 			continue
 		}
-		params = append(params, param{name: name, values: values})
-	}
-	if _, err := d.Token(); err != nil { // the closing brace
-		return nil, syntax(err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, &Error{Kind: ErrBody, Expected: "nothing after the JSON object"}
+		params = append(params, param{name: m.Name, values: values})
 	}
 	return params, nil
 }
 
-func syntax(err error) error {
-	return &Error{Kind: ErrBody, Expected: "well-formed JSON: " + err.Error()}
-}
-
-func readValues(name string, raw json.RawMessage) ([]value, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, syntax(err)
+func readValues(name string, v epcis.Value) ([]value, error) {
+	items := []epcis.Value{v}
+	if v.Kind() == epcis.List {
+		items = v.List()
 	}
-	items, isList := v.([]any)
-	if !isList {
-		items = []any{v}
+	if len(items) > MaxValuesOfParam {
+		return nil, &Error{Kind: ErrComplex, Parameter: shorten(name), Expected: fmt.Sprintf("at most %d values of one parameter", MaxValuesOfParam)}
 	}
 	values := make([]value, len(items))
 	for i, it := range items {
-		switch it := it.(type) {
-		case string:
-			values[i].text = it
-		case json.Number:
-			values[i].text = it.String()
-		case bool:
-			values[i].text = fmt.Sprint(it)
-		case nil:
+		switch it.Kind() {
+		case epcis.Text, epcis.Number, epcis.True, epcis.False:
+			values[i].text = it.Text()
+		case epcis.Null:
 			values[i].isNull = true
 		default:
-			return nil, badValue(name, string(raw), "a text, a number, true or false, or a list of them")
+			return nil, badValue(name, "a list or an object in a list", "a text, a number, true or false, or a list of them")
 		}
 	}
 	return values, nil

@@ -31,7 +31,7 @@ func bounded(t *testing.T, raw []byte, decode func()) {
 	runtime.ReadMemStats(&before)
 	decode()
 	runtime.ReadMemStats(&after)
-	if used, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(raw)+256<<10); used > most {
+	if used, most := after.TotalAlloc-before.TotalAlloc, uint64(16*len(raw)+64<<10); used > most {
 		t.Fatalf("%d bytes made it allocate %d", len(raw), used)
 	}
 }
