@@ -119,9 +119,9 @@ type commit struct {
 	up      *ledger.Update
 	next    *quorum.Set // of the epoch that begins after the block; mostly nil
 
-	undo undoRecord
-	key  []byte // scratch
-	err  error
+	undo      undoRecord
+	key, page []byte // scratch
+	err       error
 }
 
 func (c *commit) close() {
@@ -276,7 +276,7 @@ func (c *commit) keepPage(p *crypto.Page) {
 	case p.Data == nil:
 		old, err = livePages{c.s, nil}.ReadPage(p.Path)
 	case wantsStep(p.Was, uint64(c.header.Height)):
-		old, err = crypto.UndoPage(p.Path, p.Data, p.Undo)
+		old, err = c.unpatched(p)
 	default:
 		c.undo.add(replacedPage, []byte(p.Path), was, p.Undo)
 		return
@@ -286,6 +286,16 @@ func (c *commit) keepPage(p *crypto.Page) {
 		return
 	}
 	c.step(replacedPageStem(p.Path), step{since: was, data: old})
+}
+
+// unpatched is what a changed page was.
+func (c *commit) unpatched(p *crypto.Page) ([]byte, error) {
+	c.page = append(append(c.page[:0], crypto.WholePatch...), p.Data...)
+	old, err := crypto.JoinPatches(nil, c.page, p.Undo)
+	if err != nil {
+		return nil, err
+	}
+	return wholePage(old)
 }
 
 // setVersion is set of a versioned value, put together in the batch.

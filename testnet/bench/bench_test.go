@@ -61,7 +61,7 @@ func TestExecutionRows(t *testing.T) {
 		t.Skip("BenchmarkExecute runs the same")
 	}
 	rows, err := executionRows(t.TempDir(), 5, 1)
-	if err != nil || len(rows) != 3 {
+	if err != nil || len(rows) != 4 {
 		t.Fatal(rows, err)
 	}
 }
@@ -135,7 +135,7 @@ func benchmarkExecute(b *testing.B, goods shape) {
 	}
 	blocks := make([]*block, warmBlocks+b.N)
 	if goods == stocked {
-		if err := c.stock(s, len(blocks)); err != nil {
+		if err := c.stock(s, len(blocks)*batchesPerBlock); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -241,7 +241,7 @@ func (l *large) again(dir string) (row, error) {
 
 // more executes further blocks on the large ledger with one core.
 func (l *large) more(runs int) (row, error) {
-	r, err := executionRow(l.c, l.s, stocked, false, runs)
+	r, err := executionRow(l.c, l.s, load{stocked, false, batchesPerFullBlock, timedFullBlocks}, runs)
 	r.what = "execute bulk events on it, one core"
 	return r, err
 }
