@@ -302,12 +302,13 @@ func FuzzUndoNotes(f *testing.F) {
 
 // TestWindowMadeShorter: where a proposal made the window shorter, what is kept for undoing older events does not undo them.
 func TestWindowMadeShorter(t *testing.T) {
-	for window, want := range map[uint64]Code{100: CodeUndone, 3: CodeUndone, 2: CodeWindowOver} {
+	for window, want := range map[uint64]Code{100: CodeUndone, 9: CodeUndone, 3: CodeWindowOver} {
 		n, m := undoer(t, 100)
 		e := bornEvent(m, modelItem(0, 1))
 		m.capture0(t, e)
-		n.block()
-		n.block()
+		for range 8 {
+			n.block()
+		}
 		p, err := ReadParams(n.view)
 		if err != nil {
 			t.Fatal(err)

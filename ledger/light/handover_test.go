@@ -152,6 +152,7 @@ func TestHandOverRefusals(t *testing.T) {
 	ordinary := header(func(h *quorum.Header) { h.Flags, h.NextValidatorSet = 0, crypto.Hash{} })
 	early := header(func(h *quorum.Header) { h.TimeMs = one.Anchor.TimeMs })
 	low := header(func(h *quorum.Header) { h.Height = one.Anchor.Height })
+	skipped := header(func(h *quorum.Header) { h.Epoch++ })
 	for _, c := range []struct {
 		name    string
 		from    Checkpoint
@@ -164,6 +165,7 @@ func TestHandOverRefusals(t *testing.T) {
 		{"a tail", one, l.tail, l.certify(t, l.sets[1], l.tail).Certificate(), l.sets[2], ErrHandover},
 		{"the epoch before", one, l.headers[1], good, l.sets[1], ErrHandover},
 		{"the epoch after", l.start, closing, byTail, l.sets[2], ErrHandover},
+		{"an epoch skipped by the same validators", one, skipped, l.certify(t, l.sets[1], skipped).Certificate(), l.sets[2], ErrHandover},
 		{"no next set", one, closing, byTail, nil, ErrHandover},
 		{"another next set", one, closing, byTail, l.sets[1], ErrHandover},
 		{"more than a third at once", one, greedy, l.certify(t, l.sets[1], greedy).Certificate(), third, ErrHandover},
