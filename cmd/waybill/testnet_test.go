@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,13 +40,14 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Run(end.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "net")
 			cmd := exec.Command("waybill", "testnet", "up", "--validators", "2", "--dir", dir)
-			var said bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &said, &said
+			said := &spoken{}
+			cmd.Stdout, cmd.Stderr = said, said
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = cmd.Process.Kill() }() // after a failure
-			eventually(t, "the network is ready", func() bool { return readyNodes(t, dir) == 2 })
+			// The command must have seen it too: a signal while it still waits for the network ends it with another status.
+			eventually(t, "the network is ready", func() bool { return readyNodes(t, dir) == 2 && strings.Contains(said.String(), "Ctrl-C") })
 			end.how(t, cmd, dir)
 			_ = cmd.Wait() // the status is looked at below
 			if got := cmd.ProcessState.ExitCode(); got != end.exit {
@@ -56,6 +59,25 @@ func TestNothingIsLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// spoken is what a process has said so far.
+type spoken struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 func signalTo(t *testing.T, cmd *exec.Cmd, signal os.Signal) {

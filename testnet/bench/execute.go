@@ -10,13 +10,13 @@ import (
 	"waybill/ledger/store"
 )
 
-// Blocks of the execution rows: what is timed at once is some 20,000 to 40,000 events, for which the stock is made just before.
+// Blocks of the execution rows: what is timed at once is some 13,000 to 20,000 events, for which the stock is made just before.
 const (
 	batchesPerBlock = 8  // about 1,900 events: 100 ms of the rate to reach
 	timedBlocks     = 10 // of one run
 
 	batchesPerFullBlock = 56 // about 13,000 events, 4 MiB: as full as blocks may be, which they are at the rate to reach
-	timedFullBlocks     = 3
+	timedFullBlocks     = 1
 
 	timedRuns = 5
 )
