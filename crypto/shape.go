@@ -160,8 +160,9 @@ func (s *shape) pad(at int) int {
 	return (at + align - 1) / align * align
 }
 
-// fits reports whether a document of so many bytes is within a budget of its own whatever is in it.
-func (s *shape) fits(size int) bool { return size <= BudgetFree/2/max(s.lists, 64) }
+// fits reports whether a document of so many bytes is within a budget of its own whatever is in it: what is decoded, and what
+// that encodes to, nulls written out.
+func (s *shape) fits(size int) bool { return size <= BudgetFree/8/max(s.lists, 64) }
 
 // weigher walks over a document that scanCBOR accepted, and over the shape that it should have.
 type weigher struct {
@@ -242,6 +243,9 @@ func (w *weigher) record(s *shape) bool {
 }
 
 func (w *weigher) table(n int, s *shape) bool {
+	if n < len(s.fields) && !w.budget.Take(2, s.size) { // what is absent may be written out to compare
+		return false
+	}
 	for range n {
 		start := w.scan.pos
 		if w.scan.item(0) != nil {

@@ -25,27 +25,55 @@ const (
 	draftVersion = 1
 )
 
-// draftValueBytes is what a value of a draft file may take while it is read: a transaction of nothing, in a list that grows.
-const draftValueBytes = 500
+// draftValueBytes is what a value of a draft file may take while it is read: a part of a list that grows. What a part is comes
+// after, one at a time, and ends with the first that is wrong.
+const draftValueBytes = 200
+
+// each reads the parts of a list, one at a time.
+type each[T any] []T
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *each[T]) UnmarshalJSON(data []byte) error {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(data, &parts); err != nil {
+		return err
+	}
+	*l = make([]T, 0, min(len(parts), 1))
+	for i, part := range parts {
+		if len(part) < leastPart {
+			return fmt.Errorf("part %d of a list is none: %s", i, part)
+		}
+		var one T
+		if err := json.Unmarshal(part, &one); err != nil {
+			return err
+		}
+		*l = append(*l, one)
+	}
+	return nil
+}
+
+// leastPart is shorter, in bytes, than any transaction, signature or number of keys with its account. That there are no
+// other fields in it is seen when the draft is compared with its file.
+const leastPart = 50
 
 type draftFile struct {
-	Format       string          `json:"format"`
-	Version      int             `json:"version"`
-	Genesis      crypto.Hash     `json:"genesis"`
-	Needs        []draftNeed     `json:"needs,omitempty"` // accounts of which more than one key signs, ascending by address
-	Transactions []draftFileItem `json:"transactions"`
+	Format       string              `json:"format"`
+	Version      int                 `json:"version"`
+	Genesis      crypto.Hash         `json:"genesis"`
+	Needs        each[draftNeed]     `json:"needs,omitempty"` // accounts of which more than one key signs, ascending by address
+	Transactions each[draftFileItem] `json:"transactions"`
 }
 
 type draftFileItem struct {
-	ID           crypto.Hash      `json:"id"`
-	Kind         string           `json:"kind"`
-	Author       crypto.Address   `json:"author"`
-	Sponsor      *crypto.Address  `json:"sponsor,omitempty"`
-	ExpiryHeight quorum.Height    `json:"expiryHeight"`
-	DependsOn    []crypto.Hash    `json:"dependsOn,omitempty"`
-	Tip          uint64           `json:"tip,omitempty"`
-	Body         []byte           `json:"body"`
-	Signatures   []draftSignature `json:"signatures"` // in the order of the signers: author, sponsor, new validator
+	ID           crypto.Hash          `json:"id"`
+	Kind         string               `json:"kind"`
+	Author       crypto.Address       `json:"author"`
+	Sponsor      *crypto.Address      `json:"sponsor,omitempty"`
+	ExpiryHeight quorum.Height        `json:"expiryHeight"`
+	DependsOn    []crypto.Hash        `json:"dependsOn,omitempty"`
+	Tip          uint64               `json:"tip,omitempty"`
+	Body         []byte               `json:"body"`
+	Signatures   each[draftSignature] `json:"signatures"` // in the order of the signers: author, sponsor, new validator
 }
 
 type draftNeed struct {

@@ -48,6 +48,8 @@ func Check(t testing.TB, what string, data []byte, decode func([]byte)) float64 
 
 // Search remembers the worst input of each decoder.
 type Search struct {
+	Wrap func([]byte) []byte // makes the input of a variant, if not nil
+
 	t     testing.TB
 	limit int // longest input tried, bytes
 	tried int
@@ -63,6 +65,9 @@ func (s *Search) Try(what string, data []byte, decode func([]byte)) {
 	s.t.Helper()
 	if len(data) > s.limit {
 		return
+	}
+	if s.Wrap != nil {
+		data = s.Wrap(data)
 	}
 	s.tried++
 	if times := Check(s.t, what, data, decode); times > s.worst {
@@ -87,5 +92,5 @@ func sizes(t testing.TB) []int {
 	if testing.Short() {
 		return []int{3000}
 	}
-	return []int{300, 4000, 16384}
+	return []int{130, 300, 4000, 16384}
 }
