@@ -74,6 +74,7 @@ type blockRun struct {
 	holders map[string]holding // answers of prefixHolder, until a prefix changes
 	looks   workBudget         // what may still be looked at inside of what is shipped
 	work    workBudget         // what events make for without naming it
+	overs   int                // notices entered beyond the lists of holds
 	undoIDs []byte             // transactions of this block whose events can be undone, one id after the other
 }
 

@@ -241,14 +241,18 @@ func (e *eventRun) pieceMayLeave(t thing, d *departure, id, lot string, expiryMs
 	return f != nil, f
 }
 
-// keepUnder puts an item that is taken out of containers under the notices about those: they are about what they carry.
-func (b *blockRun) keepUnder(s *standing) {
+// keepUnder puts an item that is taken out of containers under the notices about those: they are about what they carry. False:
+// it is too much (see takeNotices), and the item must stay where it is.
+func (b *blockRun) keepUnder(s *standing, mayWork func(int) bool) bool {
 	if !b.noticesOpen() {
-		return
+		return true
 	}
 	for i := 1; i < len(s.chain); i++ {
-		b.hold(s.chain[0].ID, b.blocking(CarryHolds(&s.chain[i])))
+		if !b.takeNotices(s.chain[0].ID, CarryHolds(&s.chain[i]), mayWork) {
+			return false
+		}
 	}
+	return true
 }
 
 // mayLoosen is R12 for quantities that are taken out of a container under a notice: loose, nobody could tell them from

@@ -56,13 +56,14 @@ func (t *txRun) capture(p *Capture) *Finding {
 // eventRun is the execution of one event.
 type eventRun struct {
 	*txRun
-	e      *capturedEvent
-	index  int32
-	flags  []Flag
-	names  map[string]int  // what the event names, by the order in which it names it; see touchAll
-	named  map[string]bool // items the event names in its EPC list or as parent, made when first asked for
-	shipTo crypto.Address  // of a shipping event, once its destinations are read: who is to receive
-	certs  []certificate   // that the event names, and under which its goods may carry claims
+	e       *capturedEvent
+	index   int32
+	flags   []Flag
+	names   map[string]int   // what the event names, by the order in which it names it; see touchAll
+	named   map[string]bool  // items the event names in its EPC list or as parent, made when first asked for
+	senders []crypto.Address // that the event says its goods come from; see namedSources
+	shipTo  crypto.Address   // of a shipping event, once its destinations are read: who is to receive
+	certs   []certificate    // that the event names, and under which its goods may carry claims
 
 	worked     freeShare // of the work that is free
 	looked     freeShare // of what is looked at for nothing

@@ -132,7 +132,9 @@ func (d *disputeRun) takeItem(l *DisputeLine, s standing) *Finding {
 	}
 	item := *s.item()
 	if s.packed() {
-		d.keepUnder(&s)
+		if !d.keepUnder(&s, d.mayWork) {
+			return refuse(CodeTooMuchWork, d.at+"/id", decimal(maxWorkAuthor))
+		}
 		d.takeOut(&s)
 		item = s.freed()
 		d.sh.Shipped.Items++

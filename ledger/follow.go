@@ -267,8 +267,21 @@ func (e *eventRun) derive(link crypto.Hash, inputs []usedInput, earlier bool) {
 	if !e.noticesOpen() {
 		return
 	}
+	counted := e.overs
+	over := func() int { // notices entered beyond lists that are not counted as work yet
+		n := e.overs - counted
+		counted = e.overs
+		return n
+	}
 	for i := range inputs {
-		for _, n := range e.extendHold(linkHoldKey(link), e.blocking(inputs[i].holds)) {
+		open, looked, more := e.blocking(inputs[i].holds)
+		if more {
+			e.overworked = true // see takeNotices
+		}
+		if !e.mayWork(looked/idsPerWork + 2*over()) {
+			return
+		}
+		for _, n := range e.extendHold(linkHoldKey(link), open) {
 			if earlier {
 				e.enter(n, followStep{Link: link})
 			}
@@ -279,15 +292,17 @@ func (e *eventRun) derive(link crypto.Hash, inputs []usedInput, earlier bool) {
 		return
 	}
 	notices := e.stillOpenIn(linkHoldKey(link), &held)
-	if !e.mayWork(len(notices) / idsPerWork) {
-		return
+	under := func(id string) {
+		if e.mayWork(len(notices)/idsPerWork + 2*over()) {
+			e.hold(id, notices)
+		}
 	}
 	for _, t := range e.e.makes.items {
 		if e.wasMade(t.id, link) {
-			e.hold(t.id, notices)
+			under(t.id)
 		}
 	}
 	for i := range e.e.makes.lots {
-		e.hold(e.e.makes.lots[i].id, notices)
+		under(e.e.makes.lots[i].id)
 	}
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"math"
 	"slices"
 
 	"waybill/crypto"
@@ -125,15 +124,27 @@ func (b *blockRun) eachOpen(holds []HoldOf, most uint64, f func(*NoticeRecord)) 
 	return listed, more
 }
 
-// blocking lists the open notices that block a thing, ascending.
-func (b *blockRun) blocking(holds []HoldOf) []crypto.Hash {
-	var out []crypto.Hash
-	b.eachOpen(holds, math.MaxUint64, func(rec *NoticeRecord) {
+// blocking lists the open notices that block a thing, ascending, and how many it looked at; more says that there may be others.
+func (b *blockRun) blocking(holds []HoldOf) (list []crypto.Hash, looked int, more bool) {
+	n, more := b.eachOpen(holds, maxOverLooked, func(rec *NoticeRecord) {
 		if rec.blocks() {
-			out = append(out, rec.ID)
+			list = append(list, rec.ID)
 		}
 	})
-	return sortHashes(out)
+	return sortHashes(list), int(n), more
+}
+
+// takeNotices puts a thing under the notices that block others. One event may do so to thousands of things, and each notice
+// is 32 bytes in the record of each of them, more beyond its list: so it is work. False: it is too much, and what the thing would
+// come from must stay as it is.
+func (b *blockRun) takeNotices(id string, holds []HoldOf, mayWork func(int) bool) bool {
+	list, looked, more := b.blocking(holds)
+	if more || !mayWork(looked/idsPerWork) {
+		return false
+	}
+	before := b.overs
+	b.hold(id, list)
+	return mayWork(2 * (b.overs - before))
 }
 
 func sortHashes(list []crypto.Hash) []crypto.Hash {

@@ -140,7 +140,7 @@ func (t *txRun) withoutOldKeys(keys []AccountKeyRecord) []AccountKeyRecord {
 	g, _ := get[guards](t.o, []byte(keyGuards))
 	window := quorum.Height(max(g.ExpiryWindow, t.params.ExpiryWindow))
 	return slices.DeleteFunc(slices.Clone(keys), func(k AccountKeyRecord) bool {
-		return k.Until != 0 && k.Until+window < t.height && k.Key.Address() != t.author
+		return k.Until != 0 && k.Until < t.height && t.height-k.Until > window && k.Key.Address() != t.author
 	})
 }
 

@@ -38,6 +38,7 @@ func (b *blockRun) addOver(hold []byte, h *Hold, notice crypto.Hash) {
 	put(b.o, overKey(hold, h.More), notice)
 	put(b.o, overAtKey(hold, notice), h.More)
 	h.More++
+	b.overs++
 }
 
 func (b *blockRun) tidyOver(hold []byte, h *Hold) {

@@ -329,7 +329,9 @@ func without(list []string, id string) []string {
 
 // free gives an item that is taken out of its container what it inherited.
 func (e *eventRun) free(s standing) {
-	e.keepUnder(&s)
+	if !e.keepUnder(&s, e.mayWork) {
+		e.overworked = true
+	}
 	item := s.freed()
 	e.changed(&item)
 	put(e.o, e.o.itemKey(item.ID), item)

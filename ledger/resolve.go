@@ -270,7 +270,9 @@ func (r *resolveRun) handOverItem(s standing) *Finding {
 		return f
 	}
 	if s.packed() {
-		r.keepUnder(&s)
+		if !r.keepUnder(&s, r.mayWork) {
+			return refuse(CodeTooMuchWork, r.at, decimal(maxWorkAuthor))
+		}
 		r.takeOut(&s)
 		item = s.freed()
 	}

@@ -154,13 +154,16 @@ func (e *eventRun) underWay(lot, unit string, back bool) *lanes {
 		return q
 	}
 	named := e.namedSources()
+	if !e.mayWork(2 * len(named)) {
+		return q
+	}
 	for _, to := range [...]crypto.Address{e.author, {}} {
 		from, _ := get[parties](e.o, shippersKey(lot, unit, to))
 		for _, a := range named {
 			q.add(TransitKey(lot, unit, a, to), true)
 		}
 		for _, a := range from.List {
-			if !slices.Contains(named, a) {
+			if !slices.Contains(named, a) && e.mayWork(len(named)/idsPerWork) {
 				q.add(TransitKey(lot, unit, a, to), false)
 			}
 		}
@@ -170,13 +173,18 @@ func (e *eventRun) underWay(lot, unit string, back bool) *lanes {
 
 // namedSources lists the accounts that the event says its goods come from, each once.
 func (e *eventRun) namedSources() []crypto.Address {
-	var out []crypto.Address
+	if e.senders != nil {
+		return e.senders
+	}
+	e.senders = []crypto.Address{}
+	met := make(map[crypto.Address]bool, len(e.e.sources))
 	for _, id := range e.e.sources {
-		if a := e.resolves(id); !a.IsZero() && !slices.Contains(out, a) {
-			out = append(out, a)
+		if a := e.resolves(id); !a.IsZero() && !met[a] {
+			met[a] = true
+			e.senders = append(e.senders, a)
 		}
 	}
-	return out
+	return e.senders
 }
 
 func (q *lanes) add(key []byte, named bool) {

@@ -90,10 +90,10 @@ func (u *undoing) keepNotices() {
 			continue
 		}
 		if s.item().Parent != n.item.Parent {
-			u.e.keepUnder(&s)
+			u.e.overworked = !u.e.keepUnder(&s, u.e.mayWork) || u.e.overworked
 		}
 		if lot := s.item().Lot; lot != n.item.Lot {
-			u.e.hold(n.key, u.e.blocking(lotHolds(n.key, lot)))
+			u.e.overworked = !u.e.takeNotices(n.key, lotHolds(n.key, lot), u.e.mayWork) || u.e.overworked
 		}
 	}
 }

@@ -80,6 +80,9 @@ func (e *eventRun) mayWork(n int) bool {
 	return !e.overworked
 }
 
+// mayWork is that of a transaction that is no capture: nothing of it is free.
+func (t *txRun) mayWork(n int) bool { return t.work.spend(t.author, n) }
+
 // tooMuchWork refuses an event for which the block had not enough left, whatever the severities.
 func (e *eventRun) tooMuchWork() *Finding {
 	if !e.overworked {
@@ -93,9 +96,10 @@ func (e *eventRun) mayLook() bool {
 	return !e.looked.over && e.looked.had < freeWork || e.looks.left(e.author) > 0
 }
 
-// chargeLook counts one thing looked at, and what a long list of notices costs.
+// chargeLook counts one thing looked at, and what a long list of notices costs. What an event names is looked at in any case:
+// that takes no more than the author's part.
 func (e *eventRun) chargeLook(notices int) {
 	if n := e.looked.take(1 + notices/8); n > 0 {
-		e.looks.charge(e.author, n)
+		e.looks.charge(e.author, min(n, max(0, e.looks.left(e.author))))
 	}
 }

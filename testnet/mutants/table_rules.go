@@ -55,7 +55,7 @@ var ruleMutants = []mutant{
 	{name: "what was made of it before is not recalled", mistake: "recalls", file: "ledger/follow.go", tests: recalls, flags: fewCases,
 		old: "\t\tif b.wasMade(s.After, s.Link) {\n\t\t\tb.hold(s.After, []crypto.Hash{notice})\n\t\t}\n", new: ""},
 	{name: "what is made of it later is not recalled", mistake: "recalls", file: "ledger/follow.go", tests: recalls, flags: fewCases,
-		old: "\t\te.hold(e.e.makes.lots[i].id, notices)\n", new: "\t\te.hold(e.e.makes.lots[i].id, notices[len(notices):])\n"},
+		old: "\t\tunder(e.e.makes.lots[i].id)\n", new: "\t\t_ = i\n"},
 	{name: "a recall goes one step", mistake: "recalls", file: "ledger/hold.go", tests: recalls, flags: fewCases,
 		old: "\tfor _, n := range b.extendHold(HoldKey(id), notices) {\n\t\tb.followThing(n, id)\n\t}",
 		new: "\tb.extendHold(HoldKey(id), notices)"},
