@@ -2,7 +2,6 @@ package store
 
 import (
 	"math"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -18,7 +17,7 @@ const KeepAll = math.MaxUint64
 
 const (
 	defaultHistory       = 1024
-	defaultCacheBytes    = 128 << 20
+	defaultCacheBytes    = 192 << 20
 	defaultTreeBytes     = 256 << 20
 	defaultRecordBytes   = 128 << 20
 	defaultFilterBytes   = 16 << 20
@@ -31,7 +30,7 @@ type Options struct {
 	FS vfs.FS
 	// History is how many heights below the tip stay provable; 0 means 1024, KeepAll all of them.
 	History uint64
-	// CacheBytes bounds the block cache; 0 means 128 MiB.
+	// CacheBytes bounds the block cache; 0 means 192 MiB.
 	CacheBytes int64
 	// TreeBytes bounds the pages of the state tree that are kept in memory between blocks; 0 means 256 MiB.
 	TreeBytes int
@@ -75,9 +74,6 @@ func (o Options) withDefaults() Options {
 // formatVersion is fixed here so that a newer Pebble does not silently raise what older programs must read.
 const formatVersion = pebble.FormatValueSeparation
 
-// apartBytes is from what length on a value is kept apart: pages and records are shorter.
-const apartBytes = 4 << 10
-
 // pebble returns the options of the database. The reporter learns of failures in Pebble's own goroutines.
 func (o Options) pebble(r *reporter, cache *pebble.Cache) *pebble.Options {
 	p := &pebble.Options{
@@ -92,13 +88,6 @@ func (o Options) pebble(r *reporter, cache *pebble.Cache) *pebble.Options {
 			BackgroundError: r.background,
 			DataCorruption:  func(info pebble.DataCorruptionInfo) { r.fail(info.Details) },
 		},
-	}
-	// What a block received and replaced is a few large values that nothing changes again: they are kept apart from the
-	// tables, so that compactions do not carry them on.
-	p.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
-		return pebble.ValueSeparationPolicy{
-			Enabled: true, MinimumSize: apartBytes, MaxBlobReferenceDepth: 10, RewriteMinimumAge: 5 * time.Minute, TargetGarbageRatio: 0.3,
-		}
 	}
 	// Half of what is stored are hashes, which do not get shorter; what does is compressed once, where it stays.
 	for i := range p.Levels[:len(p.Levels)-1] {
