@@ -150,6 +150,7 @@ func benchmarkExecute(b *testing.B, goods shape) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	logged := s.DB().Metrics().WAL.BytesIn
 	b.ResetTimer()
 	e, err := runBlocks(s, blocks[warmBlocks:])
 	if err != nil {
@@ -158,6 +159,7 @@ func benchmarkExecute(b *testing.B, goods shape) {
 	b.StopTimer()
 	runtime.ReadMemStats(&after)
 	b.ReportMetric(1e6/e.cpuRate(), "cpu-µs/event")
+	b.ReportMetric(float64(s.DB().Metrics().WAL.BytesIn-logged)/float64(e.events), "log-B/event")
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(e.events), "allocs/event")
 	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(e.events), "B/event")
 	if err := s.Close(); err != nil {
