@@ -53,6 +53,14 @@ func (e *eventRun) maySell() *Finding {
 		g.items = append(g.items, from.items...)
 		g.lots = append(g.lots, from.lots...)
 	}
+	if f := e.namedNotExpired(&g); f != nil {
+		return f
+	}
+	return e.mayLeave(&g, &departure{as: "sold", sold: true})
+}
+
+// namedNotExpired is R13 for what the event names, itself or by the lot that it is of.
+func (e *eventRun) namedNotExpired(g *goods) *Finding {
 	for _, t := range g.items {
 		item, _ := get[Item](e.o, e.o.itemKey(t.id))
 		if f := e.notExpired(t.id, e.expiryOf(&item), t.at, ""); f != nil {
@@ -65,7 +73,7 @@ func (e *eventRun) maySell() *Finding {
 			return f
 		}
 	}
-	return e.mayLeave(&g, &departure{as: "sold", sold: true})
+	return nil
 }
 
 // expiryOf is the date of an item, else that of its lot, in ms since the Unix epoch; 0: none known.

@@ -137,6 +137,7 @@ const (
 	CodeNoCorrective  Code = 1512
 	CodeUndoneTooSoon Code = 1513
 	CodeUndoneHeld    Code = 1514
+	CodeUndoneExpired Code = 1515
 
 	// R16: certificates and claims; plots of land.
 	CodeNoCertificate Code = 1601

@@ -136,6 +136,7 @@ var codes = map[Code]codeInfo{
 	CodeUndoneBefore:  {"undone-before", "the event was declared erroneous and undone before", ""},
 	CodeUndoneTooSoon: {"undone-too-soon", "tainted, because the goods were shipped at {0t} and are their receiver's until {1t}", "Void the shipment from then on, or have the receiver receive and ship back"},
 	CodeUndoneHeld:    {"undone-held", "tainted, because undoing it would let goods go that are under an open notice", "Leave it, or wait for the release; record what happens to the goods as it happens"},
+	CodeUndoneExpired: {"undone-expired", "tainted, because {0} expired at {1t} and undoing it would have expired goods under way again", "Leave it; record what happens to the goods as it happens"},
 	CodeNoReason:      {"no-reason", "the declaration does not say what was wrong", "State a reason: did_not_occur or incorrect_data"},
 	CodeNoCorrective:  {"no-corrective", "the corrective event {0} is not on record under this author", "Record it, with that event id"},
 
