@@ -222,6 +222,7 @@ const (
 	CodeNoNotice       Code = 2405
 	CodeReleased       Code = 2406
 	CodeNotReleaser    Code = 2407
+	CodeHasSome        Code = 2408 // a flag
 
 	// Disputes and their resolution.
 	CodeNoShipment      Code = 2501

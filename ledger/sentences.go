@@ -205,6 +205,7 @@ var codes = map[Code]codeInfo{
 	CodeNoNotice:       {"no-notice", "there is no notice {0}", "Check the id: it is that of the transaction that gave the notice"},
 	CodeReleased:       {"released", "notice {0} was released at height {1}", ""},
 	CodeNotReleaser:    {"not-releaser", "{0} has not the authority of the {1} that {2} gave", "Ask {2} to release it"},
+	CodeHasSome:        {"has-some", "{0} answered that it has nothing, and has {1}, which is under the {2}", "Record what became of the goods, or answer what was done with them"},
 
 	CodeNoShipment:       {"no-shipment", "{0} is no shipping event on record", "Name the hash of the shipping event"},
 	CodeNotDisputant:     {"not-disputant", "{0} is not the receiver of this shipment ({1} is)", "Have {1} dispute it"},
