@@ -72,7 +72,7 @@ var codes = map[Code]codeInfo{
 	CodeNotInContainer: {"not-in-container", "{0} is not packed in {1}", "Check the identifiers"},
 	CodeContainerFull:  {"container-full", "{0} would hold more than {1} things directly", "Use several containers"},
 	CodeStillPacked:    {"still-packed", "{0} ended with things in it; they count as unpacked", "Unpack it first"},
-	CodeTooMuchWork:    {"too-much-work", "the event is about more things that it does not name, packed in others or in its transformation, than is left of the {0} that a block handles for one author", "Send it again in a later block, or name the things in several events"},
+	CodeTooMuchWork:    {"too-much-work", "the event is about more things that it does not name, packed in others, in its transformation or in notices, than is left of the {0} that a block handles for one author", "Send it again in a later block, or name the things in several events"},
 
 	CodeAssociated:    {"associated", "{0} was associated with {1} at {2t}", "End that association first"},
 	CodeNotAssociated: {"not-associated", "{0} was not associated with {1} at {2t}, as far as is known", "Record when they were associated"},

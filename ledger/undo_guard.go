@@ -69,7 +69,11 @@ func (u *undoing) loosens() *Finding {
 		if !ok {
 			continue
 		}
-		if _, stop := u.e.loosened(&s, u.e.author); stop != nil {
+		_, stop, ok := u.e.loosened(&s, u.e.author, u.e.mayWork)
+		switch {
+		case !ok:
+			return finding(CodeTooMuchToUndo, "")
+		case stop != nil:
 			return finding(CodeUndoneHeld, "").against(crypto.Hash{}, stop.ID, stop.Height)
 		}
 	}
