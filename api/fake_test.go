@@ -524,34 +524,45 @@ func (n *fakeNode) meta(r ledger.EventRecord) query.Meta {
 }
 
 // EventsOf implements trace.Source.
-func (n *fakeNode) EventsOf(ctx context.Context, key string, limit int) ([]trace.Ref, error) {
+func (n *fakeNode) EventsOf(ctx context.Context, keys []string, limit int) ([][]trace.Ref, error) {
 	if err := n.hook(ctx, "EventsOf"); err != nil {
 		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var out []trace.Ref
-	for _, r := range n.events {
-		if r.Accepted && r.Height <= n.indexedLocked() && len(out) < limit && slices.ContainsFunc(r.Event.Items(), func(i epcis.Item) bool { return trace.Key(i.ID) == key }) {
-			out = append(out, trace.Ref{Height: uint64(r.Height), Tx: uint32(r.TxIndex), Event: uint32(r.Index)})
+	out := make([][]trace.Ref, len(keys))
+	for k, key := range keys {
+		for _, r := range n.events {
+			named := slices.ContainsFunc(r.Event.Items(), func(i epcis.Item) bool { return trace.Key(i.ID) == key })
+			if r.Accepted && r.Height <= n.indexedLocked() && len(out[k]) < limit && named {
+				out[k] = append(out[k], refOf(r))
+			}
 		}
 	}
 	return out, nil
 }
 
-// Event implements trace.Source.
-func (n *fakeNode) Event(ctx context.Context, ref trace.Ref) (*epcis.Event, trace.Meta, error) {
+func refOf(r ledger.EventRecord) trace.Ref {
+	return trace.Ref{Height: uint64(r.Height), Tx: uint32(r.TxIndex), Event: uint32(r.Index)}
+}
+
+// Events implements trace.Source.
+func (n *fakeNode) Events(ctx context.Context, refs []trace.Ref) ([]trace.Recorded, error) {
 	if err := n.hook(ctx, "Event"); err != nil {
-		return nil, trace.Meta{}, err
+		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, r := range n.events {
-		if (trace.Ref{Height: uint64(r.Height), Tx: uint32(r.TxIndex), Event: uint32(r.Index)}) == ref {
-			return r.Event, trace.Meta{Hash: r.Hash.String(), Tx: r.Tx.String(), TimeMs: r.TimeMs, Author: r.Author.String(), Org: r.Org}, nil
+	out := make([]trace.Recorded, len(refs))
+	for k, ref := range refs {
+		i := slices.IndexFunc(n.events, func(r ledger.EventRecord) bool { return refOf(r) == ref })
+		if i < 0 {
+			return nil, ErrNotFound
 		}
+		r := n.events[i]
+		out[k] = trace.Recorded{Event: r.Event, Meta: trace.Meta{Hash: r.Hash.String(), Tx: r.Tx.String(), TimeMs: r.TimeMs, Author: r.Author.String(), Org: r.Org}}
 	}
-	return nil, trace.Meta{}, ErrNotFound
+	return out, nil
 }
 
 // Status implements Node.

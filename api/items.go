@@ -305,18 +305,19 @@ func (r *itemReader) masterData(id gs1.ID) []Attribute {
 
 // history lists the events up to a height that name an item, oldest first.
 func (s *Server) history(ctx context.Context, id string, height quorum.Height, limit int) ([]trace.Event, bool, error) {
-	refs, err := (until{s.cfg.Trace, uint64(height)}).EventsOf(ctx, trace.Key(id), limit+1)
+	refs, err := trace.EventsOf(ctx, until{s.cfg.Trace, uint64(height)}, trace.Key(id), limit+1)
 	if err != nil {
 		return nil, false, err
 	}
 	more := len(refs) > limit
-	out := []trace.Event{}
-	for _, ref := range refs[:min(limit, len(refs))] {
-		e, meta, err := s.cfg.Trace.Event(ctx, ref)
-		if err != nil {
-			return nil, false, err
-		}
-		out = append(out, trace.Summary(ref, e, meta))
+	refs = refs[:min(limit, len(refs))]
+	events, err := s.cfg.Trace.Events(ctx, refs)
+	if err != nil {
+		return nil, false, err
+	}
+	out := make([]trace.Event, len(refs))
+	for i, ref := range refs {
+		out[i] = trace.Summary(ref, events[i].Event, events[i].Meta)
 	}
 	return out, more, nil
 }
@@ -328,13 +329,16 @@ type until struct {
 }
 
 // EventsOf implements trace.Source.
-func (u until) EventsOf(ctx context.Context, key string, limit int) ([]trace.Ref, error) {
-	refs, err := u.Source.EventsOf(ctx, key, limit)
-	n := len(refs)
-	for n > 0 && refs[n-1].Height > u.height { // oldest first
-		n--
+func (u until) EventsOf(ctx context.Context, keys []string, limit int) ([][]trace.Ref, error) {
+	lists, err := u.Source.EventsOf(ctx, keys, limit)
+	for i, refs := range lists {
+		n := len(refs)
+		for n > 0 && refs[n-1].Height > u.height { // oldest first
+			n--
+		}
+		lists[i] = refs[:n]
 	}
-	return refs[:n], err
+	return lists, err
 }
 
 func (s *Server) traceBack(r *request) (*reply, error)    { return s.trace(r, trace.Back) }

@@ -367,7 +367,7 @@ func (l *lotScope) born() error {
 		if v.Via != "" || event.Type != epcis.ObjectEvent.String() || event.Action != string(epcis.ActionAdd) {
 			continue
 		}
-		full, _, err := l.server.cfg.Trace.Event(l.ctx, event.Ref)
+		full, _, err := trace.EventAt(l.ctx, l.server.cfg.Trace, event.Ref)
 		if err != nil {
 			return err
 		}

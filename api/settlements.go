@@ -17,26 +17,36 @@ type settledSource struct {
 	shipped map[crypto.Hash]bool // shipments whose disputes were read
 }
 
-// Event implements trace.Source. Of a receiving the receipt says what its author held already.
-func (s *settledSource) Event(ctx context.Context, ref trace.Ref) (*epcis.Event, trace.Meta, error) {
-	e, meta, err := s.until.Event(ctx, ref)
-	if err != nil || e.BizStep != "receiving" && e.BizStep != "accepting" {
-		return e, meta, err
+// Events implements trace.Source.
+func (s *settledSource) Events(ctx context.Context, refs []trace.Ref) ([]trace.Recorded, error) {
+	list, err := s.until.Events(ctx, refs)
+	for i := range list {
+		if err := s.idle(ctx, refs[i], &list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, err
+}
+
+// idle adds what the receipt of a receiving says that its author held already.
+func (s *settledSource) idle(ctx context.Context, ref trace.Ref, r *trace.Recorded) error {
+	if r.Event.BizStep != "receiving" && r.Event.BizStep != "accepting" {
+		return nil
 	}
 	var id crypto.Hash
-	if err := id.UnmarshalText([]byte(meta.Tx)); err != nil {
-		return nil, meta, err
+	if err := id.UnmarshalText([]byte(r.Meta.Tx)); err != nil {
+		return err
 	}
 	tx, err := s.server.cfg.Transactions.Transaction(ctx, id)
 	if err != nil || tx.Receipt == nil {
-		return e, meta, err
+		return err
 	}
 	for _, f := range tx.Receipt.Flags {
 		if f.Code == ledger.CodeAlreadyHeld && f.EventIndex == int32(ref.Event) && len(f.Args) > 0 {
-			meta.Idle = append(meta.Idle, f.Args[0])
+			r.Meta.Idle = append(r.Meta.Idle, f.Args[0])
 		}
 	}
-	return e, meta, nil
+	return nil
 }
 
 // maxSettledEvents bounds the events of one lot whose disputes are looked at, as a balance reads them.
@@ -46,12 +56,12 @@ const maxSettledEvents = 100_000
 func (s *settledSource) settlements(ctx context.Context, goods []string) ([]trace.Settlement, error) {
 	var out []trace.Settlement
 	for _, g := range goods {
-		refs, err := s.EventsOf(ctx, trace.Key(g), maxSettledEvents)
+		refs, err := trace.EventsOf(ctx, s, trace.Key(g), maxSettledEvents)
 		if err != nil {
 			return nil, err
 		}
 		for _, ref := range refs {
-			e, meta, err := s.until.Event(ctx, ref)
+			e, meta, err := trace.EventAt(ctx, s.until, ref)
 			if err != nil {
 				return nil, err
 			}

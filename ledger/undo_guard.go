@@ -7,15 +7,15 @@ import (
 )
 
 // What undoing must not do although nothing stands on the event: end a shipment before its receiver's time is over (R7),
-// have expired goods under way (R13), and let goods go that are under a notice (R12). An error declaration is not a way
-// around what could not be done by ordinary events.
+// and let goods go that are under a notice (R12). An error declaration is not a way around what could not be done by
+// ordinary events.
 
 // forbids says why the event is not undone; nil if it may be.
 func (u *undoing) forbids() *Finding {
-	if f := u.tooSoon(); f != nil {
+	if f := u.tooSoon(); f != nil || !u.e.noticesOpen() {
 		return f
 	}
-	if f := u.shipsAgain(); f != nil || !u.e.noticesOpen() {
+	if f := u.shipsAgain(); f != nil {
 		return f
 	}
 	return u.loosens()
@@ -31,8 +31,7 @@ func (u *undoing) tooSoon() *Finding {
 	return finding(CodeUndoneTooSoon, "", decimal(sh.TimeMs), decimal(from)).against(sh.Event, sh.Tx, sh.Height)
 }
 
-// shipsAgain is R12 and R13 for a taking back: without it the goods would be under way again, as if they had been shipped when
-// it says they were taken back.
+// shipsAgain is R12 for a taking back: without it the goods would be under way again, as if they had been shipped now.
 func (u *undoing) shipsAgain() *Finding {
 	c := u.e.e
 	if c.act != actVoid {
@@ -42,18 +41,9 @@ func (u *undoing) shipsAgain() *Finding {
 	if c.parent.id != "" {
 		g.items = append(g.items, c.parent)
 	}
-	f := u.e.namedNotExpired(&g)
+	f := u.e.mayLeave(&g, &departure{as: "under way again"})
 	if f == nil {
-		f = u.e.mayLeave(&g, &departure{as: "under way again"})
-	}
-	switch {
-	case f == nil:
 		return nil
-	case f.Code == CodeTooMuchInside:
-		return finding(CodeTooMuchToUndo, f.Field)
-	case f.Code.rule() == 13:
-		n := len(f.Args) // each of these ends with the thing, its date and the time of the event
-		return finding(CodeUndoneExpired, f.Field, f.Args[n-3], f.Args[n-2])
 	}
 	return finding(CodeUndoneHeld, f.Field).against(crypto.Hash{}, f.Conflict.Tx, f.Conflict.Height)
 }
@@ -69,11 +59,7 @@ func (u *undoing) loosens() *Finding {
 		if !ok {
 			continue
 		}
-		_, stop, ok := u.e.loosened(&s, u.e.author, u.e.mayWork)
-		switch {
-		case !ok:
-			return finding(CodeTooMuchToUndo, "")
-		case stop != nil:
+		if _, stop := u.e.loosened(&s, u.e.author); stop != nil {
 			return finding(CodeUndoneHeld, "").against(crypto.Hash{}, stop.ID, stop.Height)
 		}
 	}

@@ -26,37 +26,37 @@ const (
 	noteClears   noteKind = 10 // of a parent from which all devices may be detached at once
 )
 
-// noteSlot notes what became of one state key.
-func (w *undoWriter) noteSlot(s *slot) {
-	space, rest, _ := strings.Cut(s.key, "/")
+// noteKey notes what became of one state key.
+func (w *undoWriter) noteKey(k string) {
+	space, rest, _ := strings.Cut(k, "/")
 	switch space {
 	case "event", "eventid", "errorid", "attached":
 		// The event stays on record, under its id. What is attached to a parent follows from the devices.
 	case "obj":
-		w.item(rest, s)
+		w.item(rest, k)
 	case "lot":
-		w.lot(rest, s)
+		w.lot(rest, k)
 	case "bal":
-		w.balance(s)
+		w.balance(k)
 	case "contains":
-		w.contents(rest, s)
+		w.contents(rest, k)
 	case "transit":
-		w.transit(s)
+		w.transit(k)
 	case "made", "used", "use":
 		w.kind(noteEdge)
-		w.text(s.key)
+		w.text(k)
 	case "transfer", "link", "assoc", "carries", "claimed":
 		w.kind(noteExact)
-		w.exact(space, s)
+		w.exact(space, k)
 		switch space {
 		case "transfer":
-			w.arrivals(s)
+			w.arrivals(k)
 		case "assoc":
-			w.clears(s)
+			w.clears(k)
 		}
 	case "uses", "linkhold", "hold":
 		w.kind(noteSoft)
-		w.exact(space, s)
+		w.exact(space, k)
 	case "follow", "following", "turn", "notices", "over", "overat":
 		// Where notices are on their way to stays as it is: to go there once too often does no harm.
 	case "receivers", "shippers":
@@ -171,9 +171,9 @@ func itemChange(was, is *Item) uint64 {
 	return mask
 }
 
-func (w *undoWriter) item(id string, s *slot) {
-	is := s.top().rec.(*Item)
-	was, existed := peekUnder[Item](w.e.o, s), true
+func (w *undoWriter) item(id, k string) {
+	is := w.e.o.layers[len(w.e.o.layers)-1][k].(*Item)
+	was, existed := peekUnder[Item](w.e.o, k), true
 	if was == nil {
 		was, existed = new(Item), false
 	}
@@ -252,9 +252,9 @@ func lotChange(was, is *Lot) uint64 {
 	return mask
 }
 
-func (w *undoWriter) lot(id string, s *slot) {
-	is := s.top().rec.(*Lot)
-	was, existed := under[Lot](w.e.o, s)
+func (w *undoWriter) lot(id, k string) {
+	is := w.e.o.layers[len(w.e.o.layers)-1][k].(*Lot)
+	was, existed := under[Lot](w.e.o, k)
 	mask := lotChange(&was, is)
 	if !existed || was.Flags&FlagUndone != 0 && is.Flags&FlagUndone == 0 {
 		mask = bitAbsent
@@ -289,13 +289,13 @@ func (w *undoWriter) lot(id string, s *slot) {
 	}
 }
 
-func (w *undoWriter) balance(s *slot) {
-	rec, there := s.top().rec.(*Balance)
+func (w *undoWriter) balance(k string) {
+	rec, there := w.e.o.layers[len(w.e.o.layers)-1][k].(*Balance)
 	if !there {
 		w.unknown = true // nothing deletes a balance but undoing
 		return
 	}
-	was, existed := under[Balance](w.e.o, s)
+	was, existed := under[Balance](w.e.o, k)
 	lowered := rec.Amount.cmp(was.Amount) < 0
 	rec.Takes = was.Takes
 	if lowered {
@@ -308,7 +308,7 @@ func (w *undoWriter) balance(s *slot) {
 		rec.LastTake, rec.TakenAt = w.e.e.hash, w.e.height
 	}
 	w.kind(noteBalance)
-	w.text(s.key)
+	w.text(k)
 	w.flag(existed)
 	w.flag(was.Unmeasured)
 	w.amount(was.Amount)
@@ -322,24 +322,15 @@ func (w *undoWriter) balance(s *slot) {
 	w.number(rec.Arrivals)
 }
 
-func (w *undoWriter) contents(id string, s *slot) {
-	was, _ := under[Contents](w.e.o, s)
-	is := onTop[Contents](s)
+func (w *undoWriter) contents(id, k string) {
+	was, _ := under[Contents](w.e.o, k)
+	is, _ := get[Contents](w.e.o, []byte(k))
 	w.kind(noteContents)
 	w.text(id)
 	w.texts(missingFrom(was.Items, is.Items))
 	w.texts(missingFrom(is.Items, was.Items))
 	w.packed(missingPacked(was.Quantities, is.Quantities))
 	w.packed(missingPacked(is.Quantities, was.Quantities))
-}
-
-// onTop is the record that the event put, zero if it deleted it.
-func onTop[T any](s *slot) T {
-	if rec := as[T](s.top().rec); rec != nil {
-		return *rec
-	}
-	var none T
-	return none
 }
 
 // missingPacked lists the amounts of an ascending list that are not the same in another.
@@ -374,27 +365,27 @@ func missingFrom(list, other []string) []string {
 	return out
 }
 
-func (w *undoWriter) transit(s *slot) {
-	was, _ := under[Transit](w.e.o, s)
-	is := onTop[Transit](s)
+func (w *undoWriter) transit(k string) {
+	was, _ := under[Transit](w.e.o, k)
+	is, _ := get[Transit](w.e.o, []byte(k))
 	var added []string
-	for _, x := range is.Shipments {
-		if !slices.Contains(was.Shipments, x) {
-			added = append(added, string(x[:]))
+	for _, s := range is.Shipments {
+		if !slices.Contains(was.Shipments, s) {
+			added = append(added, string(s[:]))
 		}
 	}
 	var gone, order []string
-	for _, x := range was.Shipments {
-		if !slices.Contains(is.Shipments, x) {
-			gone = append(gone, string(x[:]))
+	for _, s := range was.Shipments {
+		if !slices.Contains(is.Shipments, s) {
+			gone = append(gone, string(s[:]))
 		}
-		order = append(order, string(x[:]))
+		order = append(order, string(s[:]))
 	}
 	if len(gone) == 0 {
 		order = nil // where they stood counts only for what is put back
 	}
 	w.kind(noteTransit)
-	w.text(s.key)
+	w.text(k)
 	w.texts(added)
 	w.texts(gone)
 	w.texts(order)
@@ -402,9 +393,9 @@ func (w *undoWriter) transit(s *slot) {
 
 // arrivals notes how often quantities have come to those who take them out of a shipment, when the event did: had it not,
 // what came to either since might have been taken out of this shipment.
-func (w *undoWriter) arrivals(s *slot) {
-	was, _ := under[Shipment](w.e.o, s)
-	is := onTop[Shipment](s)
+func (w *undoWriter) arrivals(k string) {
+	was, _ := under[Shipment](w.e.o, k)
+	is, _ := get[Shipment](w.e.o, []byte(k))
 	for _, q := range missingPacked(was.Quantities, is.Quantities) {
 		for _, who := range []crypto.Address{is.From, is.To} {
 			key := BalanceKey(q.Lot, who, q.Unit, Available)
@@ -418,9 +409,9 @@ func (w *undoWriter) arrivals(s *slot) {
 
 // clears notes how often all devices were taken off the parents at which a device came or went: had it not, the next time
 // would have been another matter.
-func (w *undoWriter) clears(s *slot) {
-	was, _ := under[Associations](w.e.o, s)
-	is := onTop[Associations](s)
+func (w *undoWriter) clears(k string) {
+	was, _ := under[Associations](w.e.o, k)
+	is, _ := get[Associations](w.e.o, []byte(k))
 	var parents []string
 	for _, a := range slices.Concat(was.Intervals, is.Intervals) {
 		if slices.Contains(was.Intervals, a) != slices.Contains(is.Intervals, a) && !slices.Contains(parents, a.Parent) {

@@ -187,7 +187,7 @@ type certificateEvents struct {
 
 // EventsOf implements provenance.Finder.
 func (e certificateEvents) EventsOf(id string, limit int) ([]provenance.Place, error) {
-	refs, err := e.x.EventsOf(e.ctx, trace.Key(id), limit)
+	refs, err := trace.EventsOf(e.ctx, e.x, trace.Key(id), limit)
 	if err != nil {
 		return nil, err
 	}

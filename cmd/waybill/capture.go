@@ -269,10 +269,6 @@ func flagTable(p *printer, flags []api.Fault) {
 		if count[code] > 1 {
 			times = fmt.Sprintf(" %d times, first", count[code])
 		}
-		by := ""
-		if f.Rule != "" {
-			by = " by " + f.Rule
-		}
-		p.line("  recorded, but flagged%s (%s)%s: %s", by, f.Code, times, f.Detail)
+		p.line("  recorded, but flagged by %s (%s)%s: %s", f.Rule, f.Code, times, f.Detail)
 	}
 }

@@ -143,7 +143,7 @@ func Balance(ctx context.Context, src Source, r BalanceRequest, limits Limits) (
 func (s *stocks) settle(d Settlement) {
 	r := &s.request
 	key, q := Key(d.Goods), base(d.Amount)
-	elsewhere := r.Site != "" && !slices.ContainsFunc(d.Places, func(p string) bool { return samePlace(Key(p), Key(r.Site)) })
+	elsewhere := r.Site != "" && !slices.ContainsFunc(d.Places, func(p string) bool { return s.names.samePlace(s.names.key(p), s.names.key(r.Site)) })
 	if !s.wanted[key] || elsewhere || r.ToMs != 0 && d.TimeMs >= r.ToMs || r.Party != "" && r.Party != d.Org && r.Party != d.Account {
 		return
 	}
@@ -164,7 +164,7 @@ func (s *stocks) settle(d Settlement) {
 
 // gather reads the events of the goods, of their serials, and of everything that those were ever packed in.
 func (s *stocks) gather() ([]*entry, error) {
-	queue, seen, read := sortedKeys(s.wanted), map[string]bool{}, map[Ref]bool{}
+	queue, seen, read := slices.Sorted(maps.Keys(s.wanted)), map[string]bool{}, map[*entry]bool{}
 	var out []*entry
 	for i := 0; i < len(queue); i++ {
 		key := queue[i]
@@ -181,9 +181,13 @@ func (s *stocks) gather() ([]*entry, error) {
 			return nil, err
 		}
 		for _, e := range it.entries {
-			queue = append(queue, s.follow(e, key)...)
-			if !read[e.ref] {
-				read[e.ref] = true
+			more := s.follow(e, key)
+			for _, k := range more {
+				s.expectItem(k)
+			}
+			queue = append(queue, more...)
+			if !read[e] {
+				read[e] = true
 				out = append(out, e)
 			}
 		}
@@ -195,15 +199,15 @@ func (s *stocks) gather() ([]*entry, error) {
 // follow lists what else has to be read because of an event of key: the serials of a lot, and what key is packed in.
 func (s *stocks) follow(e *entry, key string) []string {
 	var more []string
-	for _, m := range e.of(key, partMember) {
-		if s.wanted[key] && newItem(m.other).kind != KindLot {
+	for m := e.first(key, partMember); m != nil; m = e.next(m, partMember) {
+		if s.wanted[key] && newItem(s.names.of(m.other)).kind != KindLot {
 			s.lotOf[m.other] = key
 			more = append(more, m.other)
 		}
 	}
 	if e.event.Type == epcis.AggregationEvent && e.has(key, partChild) {
-		for _, m := range e.in(partParent) {
-			more = append(more, m.key)
+		for i := range e.in(partParent) {
+			more = append(more, e.in(partParent)[i].key)
 		}
 	}
 	return more
@@ -218,7 +222,7 @@ func (s *stocks) selects(e *entry) bool {
 	if r.Site == "" {
 		return true
 	}
-	site, ev := Key(r.Site), e.event
+	site, ev := s.names.key(r.Site), e.event
 	places := make([]string, 0, 4)
 	for _, l := range []*epcis.Location{ev.BizLocation, ev.ReadPoint} {
 		if l != nil {
@@ -230,7 +234,7 @@ func (s *stocks) selects(e *entry) bool {
 		refs = ev.Destinations
 	}
 	places = append(places, locationsIn(refs)...)
-	return slices.ContainsFunc(places, func(p string) bool { return samePlace(Key(p), site) })
+	return slices.ContainsFunc(places, func(p string) bool { return s.names.samePlace(s.names.key(p), site) })
 }
 
 // lineKey names a line.
@@ -265,13 +269,13 @@ func (s *stocks) sheet() *Sheet {
 	for _, a := range accounts {
 		addTotal(lines, a.lineKey, s.lines[a])
 		k := a.lineKey
-		if class := newItem(k.goods).class; class != "" {
+		if class := newItem(s.names.of(k.goods)).class; class != "" {
 			k.goods = class
 		}
 		addTotal(totals, k, s.lines[a])
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(lines), compareKeys) {
-		out.Lines = append(out.Lines, lines[k].build(k, newItem(k.goods).class))
+		out.Lines = append(out.Lines, lines[k].build(k, newItem(s.names.of(k.goods)).class))
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(totals), compareKeys) {
 		out.Totals = append(out.Totals, totals[k].build(k, ""))

@@ -6,23 +6,23 @@ import (
 	"strings"
 
 	"waybill/epcis"
-	"waybill/epcis/gs1"
 )
 
 // graph turns what the walk gathered into the answer, in one order whatever order the walk took.
 func (w *walk) graph(root *item) *Graph {
-	events, index := w.events()
 	g := &Graph{
-		Direction: w.dir, Root: root.key, Events: events, Nodes: []Node{}, Edges: []Edge{},
+		Direction: w.dir, Root: root.key, Nodes: make([]Node, len(w.nodes)), Edges: make([]Edge, 0, len(w.edges)), Events: w.events(),
 		Truncated: len(w.reasons) > 0, Reasons: w.reasons, Withdrawn: len(w.withdrawn),
 	}
-	for _, key := range sortedKeys(w.nodes) {
-		g.Nodes = append(g.Nodes, w.nodes[key].build(index))
+	slices.SortFunc(w.nodes, func(a, b *visited) int {
+		return cmp.Or(a.depth-b.depth, strings.Compare(a.item.key, b.item.key))
+	})
+	for i, n := range w.nodes {
+		n.build(&g.Nodes[i])
 	}
-	slices.SortStableFunc(g.Nodes, func(a, b Node) int { return a.Depth - b.Depth })
 	for _, l := range w.edges {
-		if w.nodes[l.from] != nil && w.nodes[l.to] != nil {
-			g.Edges = append(g.Edges, l.build(index))
+		if w.known(l.from) != nil && w.known(l.to) != nil {
+			g.Edges = append(g.Edges, l.build())
 		}
 	}
 	slices.SortFunc(g.Edges, compareEdges)
@@ -34,34 +34,36 @@ func compareEdges(a, b Edge) int {
 		strings.Compare(a.From, b.From), strings.Compare(a.To, b.To), slices.Compare(a.Events, b.Events))
 }
 
-// events lists every event of the graph in order, and where each stands.
-func (w *walk) events() ([]Event, map[Ref]int) {
-	used := map[Ref]*entry{}
+// events lists every event of the graph in order, and notes where each stands.
+func (w *walk) events() []Event {
+	w.listing++
+	var list []*entry
+	use := func(e *entry) {
+		if !w.marked(e) {
+			list = append(list, e)
+		}
+	}
 	for _, n := range w.nodes {
-		for _, v := range n.visits {
-			used[v.entry.ref] = v.entry
+		for i := range n.visits {
+			use(n.visits[i].entry)
 		}
 	}
 	for _, l := range w.edges {
 		for _, e := range l.events {
-			used[e.ref] = e
+			use(e)
 		}
 	}
-	list := make([]*entry, 0, len(used))
-	for _, e := range used {
-		list = append(list, e)
-	}
 	slices.SortFunc(list, func(a, b *entry) int { return a.compare(b.moment) })
-	events, index := make([]Event, len(list)), make(map[Ref]int, len(list))
+	events := make([]Event, len(list))
 	for i, e := range list {
-		events[i], index[e.ref] = e.build(), i
+		events[i], e.index = e.build(), i
 	}
-	return events, index
+	return events
 }
 
 // Summary is the event as a graph shows it.
 func Summary(ref Ref, e *epcis.Event, meta Meta) Event {
-	en := entry{moment: moment{ms: e.EventTime.UnixMilli(), ref: ref}, event: e, meta: meta}
+	en := entry{moment: moment{ms: e.EventTime.UnixMilli(), ref: ref}, event: e, meta: meta, setting: settingOf(spellings{}, e)}
 	return en.build()
 }
 
@@ -69,14 +71,8 @@ func (e *entry) build() Event {
 	out := Event{
 		Ref: e.ref, Hash: e.meta.Hash, Tx: e.meta.Tx, EventID: e.event.EventID, Type: e.event.Type.String(), Action: string(e.event.Action),
 		TimeMs: e.ms, Time: e.event.EventTime.Text, RecordedMs: e.meta.TimeMs, BizStep: e.event.BizStep, Disposition: e.event.Disposition,
+		ReadPoint: e.readPoint, BizLocation: e.bizLocation, From: e.from, To: e.to,
 		Author: e.meta.Author, Org: e.meta.Org, Flags: e.meta.Flags,
-	}
-	out.From, out.To = partiesOf(e.event)
-	if e.event.ReadPoint != nil {
-		out.ReadPoint = Key(e.event.ReadPoint.ID)
-	}
-	if e.event.BizLocation != nil {
-		out.BizLocation = Key(e.event.BizLocation.ID)
 	}
 	for _, d := range e.event.BizTransactions {
 		out.Documents = append(out.Documents, d.ID)
@@ -84,37 +80,33 @@ func (e *entry) build() Event {
 	return out
 }
 
-func (n *visited) build(index map[Ref]int) Node {
-	out := Node{
+func (n *visited) build(out *Node) {
+	*out = Node{
 		ID: n.item.key, Spelling: n.item.id, Kind: n.item.kind, Role: n.role, Class: n.item.class, Lot: n.item.lot,
-		Depth: n.depth, Expanded: n.expanded, Events: []Visit{}, Status: StatusUnknown,
+		Depth: n.depth, Expanded: n.expanded, Events: make([]Visit, len(n.visits)), Status: StatusUnknown,
 	}
-	visits := make([]*visit, 0, len(n.visits))
-	for _, v := range n.visits {
-		visits = append(visits, v)
-	}
-	slices.SortFunc(visits, func(a, b *visit) int {
+	slices.SortFunc(n.visits, func(a, b visit) int {
 		return cmp.Or(a.entry.compare(b.entry.moment), strings.Compare(a.via, b.via))
 	})
-	goods := &parcels{key: n.item.key, single: n.item.isSingle()}
-	for _, v := range visits {
-		out.Events = append(out.Events, Visit{Event: index[v.entry.ref], Via: v.via})
+	goods := parcels{key: n.item.key, single: n.item.isSingle()}
+	for i := range n.visits {
+		v := &n.visits[i]
+		out.Events[i] = Visit{Event: v.entry.index, Via: v.via}
 		goods.apply(v)
 	}
-	if len(visits) > 0 {
-		out.FirstMs, out.LastMs = visits[0].entry.ms, visits[len(visits)-1].entry.ms
+	if len(n.visits) > 0 {
+		out.FirstMs, out.LastMs = n.visits[0].entry.ms, n.visits[len(n.visits)-1].entry.ms
 	}
 	out.Unbalanced = goods.unbalanced
-	out.Holdings = goods.holdings(index)
+	out.Holdings = goods.holdings()
 	if len(out.Holdings) > 0 {
-		h := out.Holdings[0]
+		h := &out.Holdings[0]
 		out.Status, out.Place, out.Party = h.Status, h.Place, h.Party
 	}
-	return out
 }
 
-func (l *link) build(index map[Ref]int) Edge {
-	out := Edge{From: l.from, To: l.to, Kind: l.kind, StartMs: l.startAt.ms, Events: []int{}}
+func (l *link) build() Edge {
+	out := Edge{From: l.from, To: l.to, Kind: l.kind, StartMs: l.startAt.ms, Events: make([]int, len(l.events))}
 	if l.startAt.ms == beginning.ms {
 		out.StartMs = 0 // since before the record begins
 	}
@@ -124,16 +116,8 @@ func (l *link) build(index map[Ref]int) Edge {
 	if l.quantity != nil {
 		out.Quantity, out.UOM = l.quantity.amount.String(), l.quantity.uom
 	}
-	for _, e := range l.events {
-		out.Events = append(out.Events, index[e.ref])
+	for i, e := range l.events {
+		out.Events[i] = e.index
 	}
 	return out
-}
-
-// gln returns a place without its GLN extension.
-func gln(place string) string {
-	if id, err := gs1.Parse(place); err == nil && id.Key() == gs1.KeySGLN {
-		return id.Value()
-	}
-	return place
 }

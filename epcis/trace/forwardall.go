@@ -8,9 +8,9 @@ import (
 // ForwardAll traces several items at once to what was made of them and where that is now, in one graph within one set of
 // limits. Its Root is the first of them that an event names; what no event names is left out. Errors are those of Forward.
 func ForwardAll(ctx context.Context, src Source, items []string, limits Limits) (*Graph, error) {
-	w := &walk{
-		history: newHistory(ctx, src, limits.withDefaults()), dir: DirectionForward,
-		nodes: map[string]*visited{}, edges: map[edgeKey]*link{},
+	w := newWalk(ctx, src, limits, DirectionForward)
+	for _, id := range items {
+		w.expectItem(Key(id))
 	}
 	var first *item
 	var absent error = &Error{Kind: ErrItem, Detail: "no item is named"}
@@ -33,12 +33,8 @@ func ForwardAll(ctx context.Context, src Source, items []string, limits Limits) 
 	if first == nil {
 		return nil, absent
 	}
-	for len(w.queue) > 0 {
-		t := w.queue[0]
-		w.queue = w.queue[1:]
-		if err := w.work(t); err != nil {
-			return nil, err
-		}
+	if err := w.run(); err != nil {
+		return nil, err
 	}
 	return w.graph(first), nil
 }

@@ -66,111 +66,6 @@ func (w window) intersect(o window) (window, bool) {
 	return x, !x.from.after(x.to)
 }
 
-// part says how an event names an item.
-type part uint8
-
-const (
-	partEPC part = iota // epcList or quantityList
-	partParent
-	partChild
-	partInput
-	partOutput
-	partMember  // lot: the item in mention.other is one of it; instance: mention.other is its lot
-	partProcess // transformationID
-)
-
-// mention is one place in an event where an item is named.
-type mention struct {
-	part     part
-	key      string
-	id       string // as written
-	quantity *epcis.Decimal
-	uom      string
-	other    string // see partMember
-}
-
-// entry is an event that was read.
-type entry struct {
-	moment
-	event    *epcis.Event
-	meta     Meta
-	mentions []mention
-}
-
-// of lists the mentions of an item.
-func (e *entry) of(key string, parts ...part) []mention {
-	var out []mention
-	for _, m := range e.mentions {
-		if m.key == key && (len(parts) == 0 || slices.Contains(parts, m.part)) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// has reports whether the event names the item in one of these parts.
-func (e *entry) has(key string, parts ...part) bool { return len(e.of(key, parts...)) > 0 }
-
-// in lists the mentions in one part, whoever they name.
-func (e *entry) in(p part) []mention {
-	var out []mention
-	for _, m := range e.mentions {
-		if m.part == p {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// unpacksAll reports whether the event takes everything out of its parent: a DELETE that names no child.
-func (e *entry) unpacksAll(parent string) bool {
-	return (e.event.Type == epcis.AggregationEvent || e.event.Type == epcis.AssociationEvent) &&
-		e.event.Action == epcis.ActionDelete && e.has(parent, partParent) && len(e.in(partChild)) == 0
-}
-
-// repacks reports whether the event puts children in or takes them out.
-func (e *entry) repacks() bool {
-	return e.event.Action != epcis.ActionObserve && len(e.in(partChild)) > 0
-}
-
-// ends reports whether the event ends the life of the instance: consumed, destroyed or decommissioned.
-func (e *entry) ends(key string) bool {
-	return e.has(key, partInput) || e.event.Type == epcis.ObjectEvent && e.event.Action == epcis.ActionDelete && e.has(key, partEPC)
-}
-
-func mentionsOf(e *epcis.Event) []mention {
-	var out []mention
-	ids := func(p part, list []string) {
-		for _, id := range list {
-			key := Key(id)
-			out = append(out, mention{part: p, key: key, id: id})
-			if lot := LotOf(e, id); lot != "" && p != partParent {
-				out = append(out, mention{part: partMember, key: lot, id: lot, other: key}, mention{part: partMember, key: key, id: id, other: lot})
-			}
-		}
-	}
-	amounts := func(p part, list []epcis.Quantity) {
-		for _, q := range list {
-			out = append(out, mention{part: p, key: Key(q.Class), id: q.Class, quantity: q.Quantity, uom: q.UOM})
-		}
-	}
-	ids(partEPC, e.EPCs)
-	amounts(partEPC, e.Quantities)
-	if e.ParentID != "" {
-		ids(partParent, []string{e.ParentID})
-	}
-	ids(partChild, e.ChildEPCs)
-	amounts(partChild, e.ChildQuantities)
-	ids(partInput, e.InputEPCs)
-	amounts(partInput, e.InputQuantities)
-	ids(partOutput, e.OutputEPCs)
-	amounts(partOutput, e.OutputQuantities)
-	if e.TransformationID != "" {
-		ids(partProcess, []string{e.TransformationID})
-	}
-	return out
-}
-
 // item is an identifier with the events that name it.
 type item struct {
 	key      string
@@ -179,17 +74,18 @@ type item struct {
 	class    string
 	lot      string
 	entries  []*entry // in the order of moments
+	closing  []*entry // those of them that may end the stay of something in it without naming that
+	whole    bool     // nothing that names it is missing
 	packings []packing
 	packed   bool // packings are computed
+	node     *visited
 }
 
-func newItem(key string) *item {
-	it := &item{key: key, id: key, kind: KindOther}
-	parsed, err := gs1.Parse(key)
-	if err != nil || parsed.Key() == gs1.KeyOpaque {
+func newItem(s *spelling) *item {
+	it := &item{key: s.key, id: s.key, kind: KindOther, whole: true}
+	switch parsed := s.id; {
+	case parsed.IsZero() || parsed.Key() == gs1.KeyOpaque:
 		return it
-	}
-	switch {
 	case parsed.Key() == gs1.KeyLGTIN:
 		it.kind = KindLot
 	case parsed.IsClass():
@@ -197,8 +93,8 @@ func newItem(key string) *item {
 	default:
 		it.kind = KindInstance
 	}
-	it.lot = parsed.Lot()
-	if class := parsed.Class(); !class.IsZero() && class.Canonical() != key {
+	it.lot = s.id.Lot()
+	if class := s.id.Class(); !class.IsZero() && class.Canonical() != s.key {
 		it.class = class.Canonical()
 	}
 	return it
@@ -212,7 +108,7 @@ func (it *item) isSingle() bool {
 		return true
 	case KindOther:
 		for _, e := range it.entries {
-			for _, m := range e.of(it.key) {
+			for m := e.first(it.key, partAny); m != nil; m = e.next(m, partAny) {
 				if m.quantity != nil {
 					return false
 				}
@@ -226,24 +122,38 @@ func (it *item) isSingle() bool {
 // history reads events through a Source and keeps them for one trace.
 type history struct {
 	ctx       context.Context
-	src       Source
 	limits    Limits
+	names     spellings
 	entries   map[Ref]*entry
 	items     map[string]*item
 	withdrawn map[Ref]bool
 	reasons   []string
+	reasoned  map[string]bool
+	listing   uint32 // see marked
+	reader    reader
 }
 
 func newHistory(ctx context.Context, src Source, limits Limits) *history {
-	return &history{ctx: ctx, src: src, limits: limits, entries: map[Ref]*entry{}, items: map[string]*item{}, withdrawn: map[Ref]bool{}}
+	return &history{
+		ctx: ctx, limits: limits, names: spellings{}, entries: map[Ref]*entry{}, items: map[string]*item{}, withdrawn: map[Ref]bool{},
+		reasoned: map[string]bool{}, reader: newReader(src),
+	}
 }
 
 // truncate notes that a limit was met. A reason is noted once.
 func (h *history) truncate(format string, args ...any) {
 	reason := fmt.Sprintf(format, args...)
-	if !slices.Contains(h.reasons, reason) {
+	if !h.reasoned[reason] {
+		h.reasoned[reason] = true
 		h.reasons = append(h.reasons, reason)
 	}
+}
+
+// marked reports whether an entry is in the listing in hand already, and puts it there. A listing begins with h.listing++.
+func (h *history) marked(e *entry) bool {
+	was := e.mark == h.listing
+	e.mark = h.listing
+	return was
 }
 
 // item returns an identifier with its events, without those that were withdrawn.
@@ -254,19 +164,21 @@ func (h *history) item(key string) (*item, error) {
 	if err := h.ctx.Err(); err != nil {
 		return nil, err
 	}
-	it := newItem(key)
+	it := newItem(h.names.of(key))
 	h.items[key] = it
-	refs, err := h.src.EventsOf(h.ctx, key, h.limits.Events+1)
+	refs, err := h.refs(key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the events of %s: %w", key, err)
 	}
-	for _, ref := range refs {
-		e, err := h.entry(ref)
+	it.entries = make([]*entry, 0, min(len(refs), h.limits.Events))
+	for i := range refs {
+		e, err := h.entry(refs[i:])
 		if err != nil {
 			return nil, err
 		}
 		if e == nil {
 			h.truncate("more than %d events: what happened to %s is not complete", h.limits.Events, key)
+			it.whole = false
 			break
 		}
 		it.entries = append(it.entries, e)
@@ -277,19 +189,20 @@ func (h *history) item(key string) (*item, error) {
 	return it, nil
 }
 
-// entry reads an event once; nil when the limit is met.
-func (h *history) entry(ref Ref) (*entry, error) {
+// entry reads the first of some events once; nil when the limit is met.
+func (h *history) entry(refs []Ref) (*entry, error) {
+	ref := refs[0]
 	if e := h.entries[ref]; e != nil {
 		return e, nil
 	}
 	if len(h.entries) >= h.limits.Events {
 		return nil, nil
 	}
-	event, meta, err := h.src.Event(h.ctx, ref)
+	r, err := h.recorded(refs)
 	if err != nil {
 		return nil, fmt.Errorf("reading event %d of transaction %d of block %d: %w", ref.Event, ref.Tx, ref.Height, err)
 	}
-	e := &entry{moment: moment{event.EventTime.UnixMilli(), ref}, event: event, meta: meta, mentions: mentionsOf(event)}
+	e := newEntry(h.names, ref, r.Event, r.Meta)
 	h.entries[ref] = e
 	return e, nil
 }
@@ -298,16 +211,17 @@ func (h *history) entry(ref Ref) (*entry, error) {
 // eventID, by the same author. Anybody else's declaration withdraws nothing, or it could hide an event from a trace. Nor does
 // one of an event that others stand on, which the ledger says by the flag "tainted": that event is marked "declared".
 func (h *history) withdraw(it *item) {
+	if !slices.ContainsFunc(it.entries, func(e *entry) bool { return e.event.ErrorDeclaration != nil }) {
+		return
+	}
 	type claim struct{ id, author string }
 	claims := map[claim]bool{} // whether the event is gone
 	for _, e := range it.entries {
 		if e.event.ErrorDeclaration == nil {
 			continue
 		}
-		wrong := *e.event
-		wrong.ErrorDeclaration = nil
 		gone := !slices.Contains(e.meta.Flags, "tainted")
-		for _, id := range []string{e.event.EventID, wrong.Hash().String()} {
+		for _, id := range []string{e.event.EventID, e.declares()} {
 			claims[claim{id, e.meta.Author}] = claims[claim{id, e.meta.Author}] || gone
 		}
 	}
@@ -326,21 +240,33 @@ func (h *history) withdraw(it *item) {
 			return false
 		}
 		h.withdrawn[e.ref] = true
+		it.whole = false
 		return true
 	})
 }
 
-// describe finds the spelling and the lot of an item in its events.
+// declares returns the hash of the event that an error declaration repeats.
+func (e *entry) declares() string {
+	if e.wrong == "" {
+		wrong := *e.event
+		wrong.ErrorDeclaration = nil
+		e.wrong = wrong.Hash().String()
+	}
+	return e.wrong
+}
+
+// describe finds the spelling and the lot of an item in its events, and those that close it.
 func (h *history) describe(it *item) {
 	for _, e := range it.entries {
-		for _, m := range e.of(it.key) {
+		if e.closes {
+			it.closing = append(it.closing, e)
+		}
+		for m := e.first(it.key, partAny); m != nil; m = e.next(m, partAny) {
 			if it.id == it.key && m.part != partMember {
 				it.id = m.id
 			}
 			if m.part == partMember && it.kind != KindLot && it.lot == "" {
-				if lot, err := gs1.Parse(m.other); err == nil {
-					it.lot = lot.Lot()
-				}
+				it.lot = h.names.of(m.other).id.Lot()
 			}
 		}
 	}

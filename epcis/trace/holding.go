@@ -33,9 +33,9 @@ func (q *quantity) plus(d *epcis.Decimal, uom string) *quantity {
 }
 
 // amountOf adds up what an event says of an item in some parts; nil if it says nothing, or not in units of one dimension.
-func amountOf(e *entry, key string, parts ...part) *quantity {
+func amountOf(e *entry, key string, parts part) *quantity {
 	var sum *quantity
-	for _, m := range e.of(key, parts...) {
+	for m := e.first(key, parts); m != nil; m = e.next(m, parts) {
 		switch {
 		case m.quantity == nil:
 			return nil
@@ -83,25 +83,24 @@ func changeOf(v *visit, key string) change {
 	if v.via != "" {
 		named = v.via
 	}
+	parts, direct := e.parts(named), v.via == ""
+	action, object := e.event.Action, e.event.Type == epcis.ObjectEvent
 	switch {
-	case e.has(named, partInput):
+	case parts&partInput != 0:
 		return changeConsumed
-	case e.has(named, partOutput):
+	case parts&partOutput != 0:
 		return changeBorn
-	case slices.Contains(sellingSteps, e.event.BizStep), slices.Contains(soldStates, e.event.Disposition):
+	case e.step == changeSold:
 		return changeSold
-	case slices.Contains(destroyingSteps, e.event.BizStep), slices.Contains(destroyedStates, e.event.Disposition),
-		v.via == "" && e.event.Type == epcis.ObjectEvent && e.event.Action == epcis.ActionDelete:
+	case e.step == changeDestroyed, direct && object && action == epcis.ActionDelete:
 		return changeDestroyed
-	case slices.Contains(shippingSteps, e.event.BizStep):
-		return changeShipped
-	case slices.Contains(receivingSteps, e.event.BizStep):
-		return changeReceived
-	case v.via == "" && e.event.Type == epcis.AggregationEvent && e.has(key, partChild) && e.event.Action == epcis.ActionAdd:
+	case e.step != changeSeen:
+		return e.step
+	case direct && e.event.Type == epcis.AggregationEvent && parts&partChild != 0 && action == epcis.ActionAdd:
 		return changePacked
-	case v.via == "" && e.has(key, partChild) && e.event.Action == epcis.ActionDelete, v.via == v.inner && e.unpacksAll(named):
+	case direct && parts&partChild != 0 && action == epcis.ActionDelete, v.via == v.inner && e.empties && parts&partParent != 0:
 		return changeUnpacked
-	case v.via == "" && e.event.Type == epcis.ObjectEvent && e.event.Action == epcis.ActionAdd:
+	case direct && object && action == epcis.ActionAdd:
 		return changeBorn
 	}
 	return changeSeen
@@ -111,6 +110,7 @@ func changeOf(v *visit, key string) change {
 type parcel struct {
 	Holding
 	amount *epcis.Decimal
+	gln    string // of Place
 	org    string
 	since  *entry
 }
@@ -127,19 +127,19 @@ type parcels struct {
 
 func (p *parcels) apply(v *visit) {
 	e, what := v.entry, changeOf(v, p.key)
-	if v.via == "" && !e.has(p.key, partEPC, partParent, partChild, partInput, partOutput) {
+	if v.via == "" && !e.has(p.key, goodsParts) {
 		return // a lot that is only said to be that of an instance
 	}
-	q := amountOf(e, p.key, partEPC, partChild, partInput)
+	q := amountOf(e, p.key, partEPC|partChild|partInput)
 	if what == changeBorn {
-		q = amountOf(e, p.key, partEPC, partOutput)
+		q = amountOf(e, p.key, partEPC|partOutput)
 	}
 	if v.via != "" {
 		q = nil // all that is in the carrier
 	}
-	defer func() { p.known = true }()
 	if what == changeBorn && !(p.single && p.known) {
 		p.list = append(p.list, p.fresh(v, q, StatusOnHand))
+		p.known = true
 		return
 	}
 	taken := p.take(v, what, q)
@@ -147,6 +147,7 @@ func (p *parcels) apply(v *visit) {
 		p.move(t, v, what)
 		p.list = append(p.list, t)
 	}
+	p.known = true
 }
 
 // fresh is a parcel that comes into view with this event.
@@ -164,8 +165,8 @@ func (p *parcels) fresh(v *visit, q *quantity, s Status) *parcel {
 // place puts the parcel where the event was.
 func (n *parcel) place(v *visit) {
 	n.since, n.TimeMs = v.entry, v.entry.ms
-	if at := placeOf(v.entry.event); at != "" {
-		n.Place = at
+	if v.entry.place != "" {
+		n.Place, n.gln = v.entry.place, v.entry.gln
 	}
 }
 
@@ -176,7 +177,7 @@ func (n *parcel) holder(e *entry) {
 
 // move changes a parcel as the event says.
 func (p *parcels) move(n *parcel, v *visit, what change) {
-	from, to := partiesOf(v.entry.event)
+	from, to := v.entry.from, v.entry.to
 	n.place(v)
 	switch what {
 	case changeShipped:
@@ -207,7 +208,7 @@ func (p *parcels) move(n *parcel, v *visit, what change) {
 		n.Carrier = ""
 	}
 	// Not every arrival is recorded: goods that are put to use somewhere are there.
-	if n.Status == StatusUnknown || n.Status == StatusInTransit && slices.Contains(settledSteps, v.entry.event.BizStep) {
+	if n.Status == StatusUnknown || n.Status == StatusInTransit && v.entry.settled {
 		n.Status, n.To = StatusOnHand, ""
 	}
 }
@@ -311,7 +312,7 @@ func (p *parcels) score(n *parcel, v *visit, what change) int {
 		return -1
 	}
 	s := 0
-	from, to := partiesOf(v.entry.event)
+	from, to := v.entry.from, v.entry.to
 	if what == changeReceived {
 		if n.Status == StatusInTransit {
 			s += 16
@@ -322,7 +323,7 @@ func (p *parcels) score(n *parcel, v *visit, what change) int {
 	} else if n.Status != StatusInTransit { // which is still possible: receiving is not always recorded
 		s += 16
 	}
-	if n.Place != "" && samePlace(n.Place, placeOf(v.entry.event)) {
+	if n.Place != "" && n.gln == v.entry.gln {
 		s += 4
 	}
 	if n.org != "" && n.org == v.entry.meta.Org || from != "" && n.Party == from {
@@ -334,29 +335,29 @@ func (p *parcels) score(n *parcel, v *visit, what change) int {
 	return s
 }
 
-// holdings merges parcels that differ in nothing but amount.
-func (p *parcels) holdings(index map[Ref]int) []Holding {
-	var out []*parcel
+// holdings merges parcels that differ in nothing but amount. It uses them up.
+func (p *parcels) holdings() []Holding {
+	out := p.list[:0]
 	for _, n := range p.list {
 		same := slices.IndexFunc(out, func(o *parcel) bool { return mergeable(o, n) })
 		if same < 0 {
-			c := *n
-			out = append(out, &c)
+			out = append(out, n)
 			continue
 		}
-		if sum := toQuantity(out[same].amount, out[same].UOM).plus(n.amount, n.UOM); sum != nil {
-			out[same].amount, out[same].UOM = sum.amount, sum.uom
+		into := out[same]
+		if sum := toQuantity(into.amount, into.UOM).plus(n.amount, n.UOM); sum != nil {
+			into.amount, into.UOM = sum.amount, sum.uom
 		} else {
-			out[same].amount = nil
+			into.amount = nil
 		}
-		if n.since.after(out[same].since.moment) {
-			out[same].since, out[same].TimeMs = n.since, n.TimeMs
+		if n.since.after(into.since.moment) {
+			into.since, into.TimeMs = n.since, n.TimeMs
 		}
 	}
 	list := make([]Holding, len(out))
 	for i, n := range out {
 		list[i] = n.Holding
-		list[i].Event = index[n.since.ref]
+		list[i].Event = n.since.index
 		if n.amount != nil {
 			list[i].Quantity = n.amount.String()
 		}
@@ -379,35 +380,8 @@ func compareHoldings(a, b Holding) int {
 	return a.Event - b.Event
 }
 
-// placeOf is where the event left the goods, as far as it says: where they are to be expected afterwards, or else where
-// it was observed.
-func placeOf(e *epcis.Event) string {
-	switch {
-	case e.BizLocation != nil && e.BizLocation.ID != "":
-		return Key(e.BizLocation.ID)
-	case e.ReadPoint != nil && e.ReadPoint.ID != "":
-		return Key(e.ReadPoint.ID)
-	}
-	return ""
-}
-
-// samePlace holds for places with the same GLN, whatever their extensions.
-func samePlace(a, b string) bool { return a != "" && gln(a) == gln(b) }
-
-// partiesOf returns the source and the destination party: who has the goods counts before who owns them and before
-// where they are.
-func partiesOf(e *epcis.Event) (from, to string) { return partyIn(e.Sources), partyIn(e.Destinations) }
-
-func partyIn(refs []epcis.TypedRef) string {
-	for _, kind := range []string{"possessing_party", "owning_party", "location"} {
-		for _, r := range refs {
-			if r.Type == kind {
-				return Key(r.ID)
-			}
-		}
-	}
-	return ""
-}
+// samePlace holds for places, given by their keys, with the same GLN, whatever their extensions.
+func (n spellings) samePlace(a, b string) bool { return a != "" && n.gln(a) == n.gln(b) }
 
 // authorOf names who recorded the event: the organisation, or else the account.
 func authorOf(e *entry) string {

@@ -50,33 +50,49 @@ func (h *history) packings(it *item) ([]packing, error) {
 	return it.packings, nil
 }
 
-// packingSteps lists the events of the item and those of its parents, in order.
+// packingSteps lists, in order, what may begin or end the stay of an item in something: its events, and those of its parents
+// that may end it without naming the item.
 func (h *history) packingSteps(it *item) ([]*entry, error) {
-	seen := map[Ref]bool{}
-	var steps []*entry
-	add := func(e *entry) {
-		if !seen[e.ref] {
-			seen[e.ref] = true
-			steps = append(steps, e)
-		}
-	}
+	var parents []*item
 	for _, e := range it.entries {
-		add(e)
-		if !e.has(it.key, partChild) {
+		if len(e.in(partChild)) == 0 || !e.has(it.key, partChild) {
 			continue
 		}
-		for _, m := range e.in(partParent) {
-			parent, err := h.item(m.key)
+		for i := range e.in(partParent) {
+			parent, err := h.item(e.in(partParent)[i].key)
 			if err != nil {
 				return nil, err
 			}
-			for _, pe := range parent.entries {
-				add(pe)
+			parents = append(parents, parent)
+		}
+	}
+	if len(parents) == 0 {
+		return nil, nil
+	}
+	h.listing++
+	steps := slices.Grow([]*entry(nil), len(it.entries)+len(parents))
+	for _, e := range it.entries {
+		h.marked(e)
+		steps = append(steps, e)
+	}
+	for _, parent := range parents {
+		for _, e := range it.stepsOf(parent) {
+			if !h.marked(e) {
+				steps = append(steps, e)
 			}
 		}
 	}
 	slices.SortFunc(steps, func(a, b *entry) int { return a.compare(b.moment) })
 	return steps, nil
+}
+
+// stepsOf lists the events of a parent that matter: those that name the item are among its own, unless some of these are
+// missing, by a limit or because they were withdrawn.
+func (it *item) stepsOf(parent *item) []*entry {
+	if it.whole {
+		return parent.closing
+	}
+	return parent.entries
 }
 
 type packer struct {
@@ -94,13 +110,13 @@ type emptying struct {
 
 func (p *packer) step(e *entry) {
 	key := p.item.key
-	for _, k := range slices.Clone(p.current) {
+	for _, k := range p.closable(e) {
 		if e.unpacksAll(k.parent) || e.ends(k.parent) || p.single && e.ends(key) && !e.has(key, partChild) {
 			p.close(k, e)
 		}
 	}
-	for _, m := range e.in(partParent) {
-		if e.unpacksAll(m.key) {
+	if e.empties {
+		for _, m := range e.in(partParent) {
 			p.emptied = append(p.emptied, emptying{m.key, e.moment})
 		}
 	}
@@ -110,15 +126,23 @@ func (p *packer) step(e *entry) {
 	} else if e.event.Type != epcis.AggregationEvent {
 		return
 	}
-	for _, child := range e.of(key, partChild) {
+	for child := e.first(key, partChild); child != nil; child = e.next(child, partChild) {
 		for _, parent := range e.in(partParent) {
 			p.child(e, kind, parent.key, child)
 		}
 	}
 }
 
+// closable lists the stays that an event may end.
+func (p *packer) closable(e *entry) []*packing {
+	if !e.closes {
+		return nil
+	}
+	return slices.Clone(p.current)
+}
+
 // child handles an event that names the item as a child of the parent.
-func (p *packer) child(e *entry, kind EdgeKind, parent string, m mention) {
+func (p *packer) child(e *entry, kind EdgeKind, parent string, m *mention) {
 	k := p.find(kind, parent)
 	if e.event.Action == epcis.ActionDelete {
 		if k == nil {
@@ -182,7 +206,7 @@ func (p *packer) close(k *packing, e *entry) {
 }
 
 // takeOut reports whether something of a quantity is left after part of it was unpacked.
-func (p *packer) takeOut(k *packing, m mention) bool {
+func (p *packer) takeOut(k *packing, m *mention) bool {
 	if p.single || k.left == nil || m.quantity == nil {
 		return false
 	}
@@ -198,13 +222,15 @@ func (h *history) contents(container *item, w window) ([]packing, error) {
 		if !e.has(container.key, partParent) {
 			continue
 		}
-		for _, m := range e.in(partChild) {
-			if !slices.Contains(keys, m.key) {
-				keys = append(keys, m.key)
-			}
+		for i := range e.in(partChild) {
+			keys = append(keys, e.in(partChild)[i].key)
 		}
 	}
 	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	for _, key := range keys {
+		h.expectItem(key)
+	}
 	var out []packing
 	for _, key := range keys {
 		child, err := h.item(key)

@@ -47,10 +47,34 @@ type Meta struct {
 
 // Source reads recorded events. Implementations: ledger/index, and a slice in tests.
 type Source interface {
-	// EventsOf lists, oldest first, at most limit events that name the item with this key (see [Key]) in any role:
-	// epc, parent, child, input, output, quantity class, transformationID, or the lot that an instance in the event
-	// was given by its master data.
-	EventsOf(ctx context.Context, key string, limit int) ([]Ref, error)
-	// Event returns the event at a place that EventsOf returned. It is not changed.
-	Event(ctx context.Context, ref Ref) (*epcis.Event, Meta, error)
+	// EventsOf lists for each of some items, oldest first, at most limit events that name the item with this key (see
+	// [Key]) in any role: epc, parent, child, input, output, quantity class, transformationID, or the lot that an
+	// instance in the event was given by its master data. The lists are in the order of the keys.
+	EventsOf(ctx context.Context, keys []string, limit int) ([][]Ref, error)
+	// Events returns the events at places that EventsOf returned, in the order of the places. They are not changed.
+	Events(ctx context.Context, refs []Ref) ([]Recorded, error)
+}
+
+// Recorded is an event with what the ledger knows of it.
+type Recorded struct {
+	Event *epcis.Event
+	Meta  Meta
+}
+
+// EventsOf lists the events of one item, as Source does.
+func EventsOf(ctx context.Context, src Source, key string, limit int) ([]Ref, error) {
+	lists, err := src.EventsOf(ctx, []string{key}, limit)
+	if err != nil {
+		return nil, err
+	}
+	return lists[0], nil
+}
+
+// EventAt returns one event, as Source does.
+func EventAt(ctx context.Context, src Source, ref Ref) (*epcis.Event, Meta, error) {
+	list, err := src.Events(ctx, []Ref{ref})
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	return list[0].Event, list[0].Meta, nil
 }

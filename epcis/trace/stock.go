@@ -125,20 +125,21 @@ func (s *stocks) apply(e *entry) {
 	if f == flowNone {
 		return
 	}
-	s.move(e, chosen, f, s.basket(e, f != flowDestroyed, partEPC, partParent, partChild))
+	s.move(e, chosen, f, s.basket(e, f != flowDestroyed, partEPC|partParent|partChild))
 	if f == flowDestroyed {
 		s.end(e, chosen, partEPC)
 	}
 }
 
 // basket collects what an event names of the goods in some parts, with what is in the containers that it names.
-func (s *stocks) basket(e *entry, open bool, parts ...part) *basket {
+func (s *stocks) basket(e *entry, open bool, parts part) *basket {
 	b := &basket{loose: map[lineKey]epcis.Decimal{}, packed: map[lineKey]epcis.Decimal{}}
 	seen := map[string]bool{}
 	var things []string
-	for _, m := range e.mentions {
+	for i := range e.mentions {
+		m := &e.mentions[i]
 		switch {
-		case !slices.Contains(parts, m.part) || e.idle(m.key):
+		case m.part&parts == 0 || e.idle(m.key):
 		case !s.wanted[m.key]:
 			things = append(things, m.key)
 		case m.quantity == nil:

@@ -131,24 +131,34 @@ func lotILMD(lot string) epcis.Extensions {
 }
 
 // EventsOf implements Source.
-func (w *world) EventsOf(_ context.Context, key string, limit int) ([]Ref, error) {
-	var refs []Ref
+func (w *world) EventsOf(_ context.Context, keys []string, limit int) ([][]Ref, error) {
+	lists := make([][]Ref, len(keys))
 	for i, e := range w.events {
-		if len(refs) < limit && slices.ContainsFunc(mentionsOf(e), func(m mention) bool { return m.key == key }) {
-			refs = append(refs, w.refs[i])
+		mentions := mentionsOf(spellings{}, e)
+		for k, key := range keys {
+			if slices.ContainsFunc(mentions, func(m mention) bool { return m.key == key }) {
+				lists[k] = append(lists[k], w.refs[i])
+			}
 		}
 	}
-	slices.SortFunc(refs, Ref.Compare)
-	return refs, nil
+	for k := range lists {
+		slices.SortFunc(lists[k], Ref.Compare)
+		lists[k] = lists[k][:min(limit, len(lists[k]))]
+	}
+	return lists, nil
 }
 
-// Event implements Source.
-func (w *world) Event(_ context.Context, ref Ref) (*epcis.Event, Meta, error) {
-	i := slices.Index(w.refs, ref)
-	if i < 0 {
-		return nil, Meta{}, errors.New("no such event")
+// Events implements Source.
+func (w *world) Events(_ context.Context, refs []Ref) ([]Recorded, error) {
+	out := make([]Recorded, len(refs))
+	for k, ref := range refs {
+		i := slices.Index(w.refs, ref)
+		if i < 0 {
+			return nil, errors.New("no such event")
+		}
+		out[k] = Recorded{w.events[i], w.metas[i]}
 	}
-	return w.events[i], w.metas[i], nil
+	return out, nil
 }
 
 func (w *world) back(item string) *Graph    { w.t.Helper(); return w.trace(Back, item) }

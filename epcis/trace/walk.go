@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -32,23 +31,37 @@ func Forward(ctx context.Context, src Source, item string, limits Limits) (*Grap
 }
 
 func trace(ctx context.Context, src Source, id string, limits Limits, dir Direction) (*Graph, error) {
-	w := &walk{
-		history: newHistory(ctx, src, limits.withDefaults()), dir: dir,
-		nodes: map[string]*visited{}, edges: map[edgeKey]*link{},
-	}
+	w := newWalk(ctx, src, limits, dir)
 	root, err := w.root(id)
 	if err != nil {
 		return nil, err
 	}
-	w.push(task{key: root.key, stretch: always, inside: always}, RoleRoot, 0)
-	for len(w.queue) > 0 {
-		t := w.queue[0]
-		w.queue = w.queue[1:]
-		if err := w.work(t); err != nil {
-			return nil, err
-		}
+	if err := w.push(task{key: root.key, stretch: always, inside: always}, RoleRoot, 0); err != nil {
+		return nil, err
+	}
+	if err := w.run(); err != nil {
+		return nil, err
 	}
 	return w.graph(root), nil
+}
+
+func newWalk(ctx context.Context, src Source, limits Limits, dir Direction) *walk {
+	return &walk{history: newHistory(ctx, src, limits.withDefaults()), dir: dir, edges: map[edgeKey]*link{}}
+}
+
+// run works off the queue.
+func (w *walk) run() error {
+	for len(w.queue) > 0 {
+		// What is pushed meanwhile goes into another array, so that this one can go.
+		tasks := w.queue
+		w.queue = nil
+		for _, t := range tasks {
+			if err := w.work(t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // task is an item to be worked off.
@@ -66,12 +79,13 @@ type visited struct {
 	stretch  window
 	inside   []window
 	expanded bool
-	visits   map[visitKey]*visit
+	visits   []visit
+	visited  map[visitKey]bool // the same as visits, once they are many
 }
 
 type visitKey struct {
-	ref Ref
-	via string
+	entry *entry
+	via   string
 }
 
 // visit is an event in the history of a node: via is the carrier that the event names, inner the one that the item
@@ -101,8 +115,16 @@ type walk struct {
 	*history
 	dir   Direction
 	queue []task
-	nodes map[string]*visited
+	nodes []*visited
 	edges map[edgeKey]*link
+}
+
+// known returns the node of an item, nil if there is none.
+func (w *walk) known(key string) *visited {
+	if it := w.items[key]; it != nil {
+		return it.node
+	}
+	return nil
 }
 
 // root finds the item that is asked for.
@@ -126,12 +148,20 @@ func (w *walk) root(id string) (*item, error) {
 
 // rank orders roles: a node keeps the strongest it was met in.
 func (r Role) rank() int {
-	return slices.Index([]Role{RoleCarrier, RoleContent, RoleLineage, RoleRoot}, r)
+	switch r {
+	case RoleRoot:
+		return 3
+	case RoleLineage:
+		return 2
+	case RoleContent:
+		return 1
+	}
+	return 0
 }
 
 // node returns the node of an item, adding it if the limits allow; nil if they do not.
 func (w *walk) node(key string, role Role, depth int) (*visited, error) {
-	if n := w.nodes[key]; n != nil {
+	if n := w.known(key); n != nil {
 		if role.rank() > n.role.rank() {
 			n.role = role
 		}
@@ -150,9 +180,38 @@ func (w *walk) node(key string, role Role, depth int) (*visited, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &visited{item: it, role: role, depth: depth, visits: map[visitKey]*visit{}, stretch: never}
-	w.nodes[key] = n
-	return n, nil
+	it.node = &visited{item: it, role: role, depth: depth, stretch: never}
+	w.nodes = append(w.nodes, it.node)
+	w.expectAround(it)
+	return it.node, nil
+}
+
+// expectAround says that the items next to one will be asked for when its turn comes.
+func (w *walk) expectAround(it *item) {
+	mine, others := w.ends()
+	for _, e := range it.entries {
+		parts := e.parts(it.key)
+		if parts&partChild != 0 {
+			w.expect(e, partParent)
+		}
+		if parts&mine != 0 {
+			w.expect(e, partProcess)
+			w.expect(e, others)
+		}
+		if parts&partMember != 0 && (it.kind == KindLot) == (w.dir == DirectionForward) {
+			for m := e.first(it.key, partMember); m != nil; m = e.next(m, partMember) {
+				w.expectItem(m.other)
+			}
+		}
+	}
+}
+
+// ends are the part of a transformation in which the walk comes to an item, and the one in which it goes on.
+func (w *walk) ends() (mine, others part) {
+	if w.dir == DirectionForward {
+		return partInput, partOutput
+	}
+	return partOutput, partInput
 }
 
 // push adds a task unless everything it would do was done.
@@ -177,7 +236,7 @@ func (w *walk) push(t task, role Role, depth int) error {
 }
 
 func (w *walk) work(t task) error {
-	n := w.nodes[t.key]
+	n := w.known(t.key)
 	if err := w.carry(n, t); err != nil {
 		return err
 	}
@@ -185,7 +244,7 @@ func (w *walk) work(t task) error {
 		if !t.stretch.holds(e.moment) {
 			continue
 		}
-		n.see(&visit{entry: e})
+		n.see(visit{entry: e})
 		if err := w.transformations(n, e); err != nil {
 			return err
 		}
@@ -196,19 +255,30 @@ func (w *walk) work(t task) error {
 	return w.unpack(n, t)
 }
 
-func (n *visited) see(v *visit) {
-	key := visitKey{v.entry.ref, v.via}
-	if n.visits[key] == nil {
-		n.visits[key] = v
+// fewVisits are looked through without a map.
+const fewVisits = 8
+
+func (n *visited) see(v visit) {
+	key := visitKey{v.entry, v.via}
+	if n.visited != nil && n.visited[key] ||
+		n.visited == nil && slices.ContainsFunc(n.visits, func(o visit) bool { return o.entry == v.entry && o.via == v.via }) {
+		return
+	}
+	n.visits = append(n.visits, v)
+	switch {
+	case n.visited != nil:
+		n.visited[key] = true
+	case len(n.visits) > fewVisits:
+		n.visited = make(map[visitKey]bool, 4*fewVisits)
+		for _, o := range n.visits {
+			n.visited[visitKey{o.entry, o.via}] = true
+		}
 	}
 }
 
 // transformations follows an event in which the item came out of inputs (back) or went into outputs (forward).
 func (w *walk) transformations(n *visited, e *entry) error {
-	mine, others := partOutput, partInput
-	if w.dir == DirectionForward {
-		mine, others = partInput, partOutput
-	}
+	mine, others := w.ends()
 	if !e.has(n.item.key, mine) {
 		return nil
 	}
@@ -217,7 +287,9 @@ func (w *walk) transformations(n *visited, e *entry) error {
 		return err
 	}
 	for _, p := range process {
-		for _, m := range p.in(others) {
+		w.expect(p, others)
+		for i := range p.in(others) {
+			m := &p.in(others)[i]
 			if m.key == n.item.key {
 				continue // it grew, or was graded: the same lot goes on
 			}
@@ -230,14 +302,14 @@ func (w *walk) transformations(n *visited, e *entry) error {
 }
 
 // transformed adds the item at the other end of a transformation: mine names n, other names it.
-func (w *walk) transformed(n *visited, mine, other *entry, m mention) error {
+func (w *walk) transformed(n *visited, mine, other *entry, m *mention) error {
 	t := task{key: m.key, stretch: window{beginning, other.moment}, inside: window{other.moment, other.moment}}
 	from, to, amount := m.key, n.item.key, amountOf(other, m.key, partInput)
 	if w.dir == DirectionForward {
 		t.stretch, t.inside = window{other.moment, endless}, never
 		from, to, amount = n.item.key, m.key, amountOf(mine, n.item.key, partInput)
 	}
-	if err := w.push(t, RoleLineage, n.depth+1); err != nil || w.nodes[m.key] == nil {
+	if err := w.push(t, RoleLineage, n.depth+1); err != nil || w.known(m.key) == nil {
 		return err
 	}
 	start := mine
@@ -254,7 +326,10 @@ func (w *walk) transformed(n *visited, mine, other *entry, m mention) error {
 // memberships follows lots: back from an instance to the lot that it belongs to, forward from a lot to its instances.
 func (w *walk) memberships(n *visited, t task) error {
 	for _, e := range n.item.entries {
-		for _, m := range e.of(n.item.key, partMember) {
+		if len(e.in(partMember)) == 0 {
+			continue
+		}
+		for m := e.first(n.item.key, partMember); m != nil; m = e.next(m, partMember) {
 			isLot := n.item.kind == KindLot
 			if isLot != (w.dir == DirectionForward) {
 				continue
@@ -279,7 +354,7 @@ func (w *walk) member(n *visited, t task, e *entry, other string, isLot bool) er
 		// Of the lot's own history only how it came about matters, not where the rest of it went afterwards.
 		next.stretch = window{beginning, later(e.moment, lastBirth(lot, t.stretch.to))}
 	}
-	if err := w.push(next, RoleLineage, n.depth+1); err != nil || w.nodes[other] == nil {
+	if err := w.push(next, RoleLineage, n.depth+1); err != nil || w.known(other) == nil {
 		return err
 	}
 	l := w.link(EdgeMember, from, to, moment{})
@@ -334,15 +409,15 @@ func (w *walk) carrier(n *visited, inner, k packing, in window, depth int, path 
 		if !in.holds(e.moment) {
 			continue
 		}
-		mine := e.has(n.item.key)
+		mine := e.has(n.item.key, partAny)
 		if !mine && e.repacks() {
 			continue // something else was put in or taken out
 		}
-		c.see(&visit{entry: e})
+		c.see(visit{entry: e})
 		if mine {
 			continue
 		}
-		n.see(&visit{entry: e, via: c.item.key, inner: inner.parent, quantity: inner.quantity})
+		n.see(visit{entry: e, via: c.item.key, inner: inner.parent, quantity: inner.quantity})
 		if w.dir == DirectionForward && e.has(c.item.key, partInput) {
 			if err := w.consumedWith(c, e); err != nil {
 				return err
@@ -370,7 +445,8 @@ func (w *walk) consumedWith(c *visited, e *entry) error {
 		return err
 	}
 	for _, p := range process {
-		for _, m := range p.in(partOutput) {
+		for i := range p.in(partOutput) {
+			m := &p.in(partOutput)[i]
 			if m.key == c.item.key {
 				continue
 			}
@@ -406,7 +482,7 @@ func (w *walk) unpack(n *visited, t task) error {
 		if err := w.push(next, RoleContent, n.depth+1); err != nil {
 			return err
 		}
-		if w.nodes[k.child] != nil {
+		if w.known(k.child) != nil {
 			w.packedLink(k)
 		}
 	}
@@ -429,21 +505,12 @@ func (w *walk) link(kind EdgeKind, from, to string, start moment) *link {
 	return l
 }
 
+// add keeps the events in the order of time.
 func (l *link) add(events ...*entry) {
 	for _, e := range events {
-		if !slices.Contains(l.events, e) {
-			l.events = append(l.events, e)
+		at, found := slices.BinarySearchFunc(l.events, e, func(a, b *entry) int { return a.compare(b.moment) })
+		if !found {
+			l.events = slices.Insert(l.events, at, e)
 		}
 	}
-	slices.SortFunc(l.events, func(a, b *entry) int { return a.compare(b.moment) })
-}
-
-// sortedKeys returns the keys of a map in order.
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

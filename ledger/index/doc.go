@@ -9,5 +9,6 @@
 // queries (epcis/query does) or follow chains (epcis/trace does; [Index] is a trace.Source).
 //
 // Callers are node (Run) and, through it, api. Run and CatchUp belong to one goroutine; everything else may be called
-// by any number of goroutines at any time.
+// by any number of goroutines at any time. Many events at once are decoded by a few goroutines that end with the call
+// (Events).
 package index

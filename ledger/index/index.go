@@ -12,8 +12,6 @@ import (
 
 	"waybill/consensus/quorum"
 	"waybill/crypto"
-	"waybill/epcis"
-	"waybill/epcis/query"
 	"waybill/epcis/trace"
 	"waybill/ledger"
 )
@@ -318,51 +316,3 @@ func wider(location string) string {
 
 // wideTerm marks the term of a place that contains the event's place, so that exact questions do not find it.
 func wideTerm(location string) string { return "within " + location }
-
-// EventsOf implements trace.Source.
-func (x *Index) EventsOf(_ context.Context, key string, limit int) ([]trace.Ref, error) {
-	stem := postingStem(fieldItem, key)
-	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: stem, UpperBound: upper(stem)})
-	if err != nil {
-		return nil, fail(ErrIO, err, "reading the events of an item")
-	}
-	var refs []trace.Ref
-	for ok := it.First(); ok && len(refs) < limit; ok = it.Next() {
-		refs = append(refs, decodeRef(it.Key()))
-	}
-	if err := it.Close(); err != nil {
-		return nil, fail(ErrIO, err, "reading the events of an item")
-	}
-	return refs, nil
-}
-
-// Event implements trace.Source.
-func (x *Index) Event(_ context.Context, ref trace.Ref) (*epcis.Event, trace.Meta, error) {
-	found, err := readRecord(x.db, ref)
-	if err != nil {
-		return nil, trace.Meta{}, err
-	}
-	m := found.Meta
-	return found.Event, trace.Meta{Hash: m.Hash, Tx: m.Tx, TimeMs: m.TimeMs, Author: m.Author, Org: m.Org, Flags: m.Flags}, nil
-}
-
-// readRecord reads one event that a posting leads to.
-func readRecord(r pebble.Reader, ref trace.Ref) (query.Found, error) {
-	value, closer, err := r.Get(recordKey(ref))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return query.Found{}, fail(ErrCorrupt, nil, "there is no event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
-	}
-	if err != nil {
-		return query.Found{}, fail(ErrIO, err, "reading an event")
-	}
-	defer func() { _ = closer.Close() }() // frees memory only
-	var rec record
-	if err := crypto.Unmarshal(value, &rec); err != nil {
-		return query.Found{}, fail(ErrCorrupt, err, "event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
-	}
-	event, err := epcis.DecodeEvent(rec.Event)
-	if err != nil {
-		return query.Found{}, fail(ErrCorrupt, err, "event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
-	}
-	return query.Found{Event: event, Meta: rec.meta(ref)}, nil
-}

@@ -597,7 +597,7 @@ func TestDamageIsSaid(t *testing.T) {
 	if err := x.db.Set(recordKey(refOf(first)), []byte("?"), pebble.NoSync); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := x.Event(t.Context(), refOf(first)); !errors.Is(err, ErrCorrupt) {
+	if _, _, err := trace.EventAt(t.Context(), x, refOf(first)); !errors.Is(err, ErrCorrupt) {
 		t.Fatal(err)
 	}
 }
@@ -619,11 +619,11 @@ func TestTraceSource(t *testing.T) {
 	c.add(process)
 	c.add(made)
 	x := caughtUp(t, newIndex(t, c, Options{}))
-	refs, err := x.EventsOf(t.Context(), trace.Key(lot(1)), 10)
+	refs, err := trace.EventsOf(t.Context(), x, trace.Key(lot(1)), 10)
 	if err != nil || len(refs) != 2 {
 		t.Fatalf("the lot of an instance by its master data: %v, %v", refs, err)
 	}
-	if refs, err = x.EventsOf(t.Context(), trace.Key(lot(1)), 1); err != nil || len(refs) != 1 {
+	if refs, err = trace.EventsOf(t.Context(), x, trace.Key(lot(1)), 1); err != nil || len(refs) != 1 {
 		t.Fatalf("limit 1: %v, %v", refs, err)
 	}
 	g, err := trace.Back(t.Context(), x, "https://id.gs1.org/01/09521001000017/21/1", trace.Limits{})

@@ -164,14 +164,7 @@ func (l *large) questions(ctx context.Context, times int) ([]row, error) {
 		took = append(took, time.Since(start))
 	}
 	rows = append(rows, row{"history of an item", "p95 < 20 ms", spread(took)})
-	for _, q := range []struct {
-		what, goal, item string
-		walk             func(context.Context, trace.Source, string, trace.Limits) (*trace.Graph, error)
-	}{
-		{"trace back over a graph", "< 500 ms", l.mixed, trace.Back},
-		{"trace forward over a graph", "< 500 ms", l.source, trace.Forward},
-		{"recall scope: forward, holdings counted", "< 1 s", l.source, scope},
-	} {
+	for _, q := range l.traces() {
 		took, nodes := []time.Duration{}, 0
 		for range times {
 			start := time.Now()
@@ -186,18 +179,32 @@ func (l *large) questions(ctx context.Context, times int) ([]row, error) {
 	return rows, nil
 }
 
+// traced is a question that walks a graph.
+type traced struct {
+	name, what, goal, item string
+	walk                   func(context.Context, trace.Source, string, trace.Limits) (*trace.Graph, error)
+}
+
+func (l *large) traces() []traced {
+	return []traced{
+		{"back", "trace back over a graph", "< 500 ms", l.mixed, trace.Back},
+		{"forward", "trace forward over a graph", "< 500 ms", l.source, trace.Forward},
+		{"scope", "recall scope: forward, holdings counted", "< 1 s", l.source, scope},
+	}
+}
+
 // history reads what the API shows as the history of an item.
 func history(ctx context.Context, x *index.Index, item string) (int, error) {
-	refs, err := x.EventsOf(ctx, trace.Key(item), 1000)
+	refs, err := trace.EventsOf(ctx, x, trace.Key(item), 1000)
 	if err != nil {
 		return 0, err
 	}
-	for _, ref := range refs {
-		e, meta, err := x.Event(ctx, ref)
-		if err != nil {
-			return 0, err
-		}
-		_ = trace.Summary(ref, e, meta)
+	events, err := x.Events(ctx, refs)
+	if err != nil {
+		return 0, err
+	}
+	for i, ref := range refs {
+		_ = trace.Summary(ref, events[i].Event, events[i].Meta)
 	}
 	return len(refs), nil
 }

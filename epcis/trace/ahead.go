@@ -1,0 +1,164 @@
+package trace
+
+import "slices"
+
+// Reading ahead.
+//
+// A walk asks for one item after the other, thousands of times, and a source answers many questions at once far faster than
+// one by one. So the walk says which items it will come to, as soon as it knows ([history.expect]); when one is asked for that
+// was not read yet, the next ones in the line are read with it, and their events.
+//
+//  1. What is read ahead is not part of the trace until it is asked for: limits count what is asked for, in the order in
+//     which it is, so that the answer is the same with and without.
+//  2. The line and what was read and not asked for yet are bounded; what does not fit is read when it is asked for.
+const (
+	maxExpected = 1 << 14 // items in the line
+	itemsAtOnce = 512
+	refsAhead   = 64 // events of an item; one that has more is read alone
+	eventsAhead = 1024
+	maxUnasked  = 1 << 13 // items, or events, that were read and not asked for
+)
+
+// reader reads a source ahead.
+type reader struct {
+	src    Source
+	line   []string // expected, in order; those before next were read
+	next   int
+	refs   map[string][]Ref // of items that were not asked for yet
+	events map[Ref]Recorded // that were not asked for yet
+}
+
+func newReader(src Source) reader {
+	return reader{src: src, refs: map[string][]Ref{}, events: map[Ref]Recorded{}}
+}
+
+// expect says that the items which an event names in one part will be asked for.
+func (h *history) expect(e *entry, p part) {
+	if e.expected&p != 0 {
+		return
+	}
+	e.expected |= p
+	for i := range e.in(p) {
+		h.expectItem(e.in(p)[i].key)
+	}
+}
+
+func (h *history) expectItem(key string) {
+	r := &h.reader
+	if r.next > maxExpected/2 {
+		r.line = append(r.line[:0], r.line[r.next:]...)
+		r.next = 0
+	}
+	if h.items[key] == nil && len(r.line)-r.next < maxExpected {
+		r.line = append(r.line, key)
+	}
+}
+
+// refs lists the events of an item, as many as the limit on events allows and one more, and reads them ahead.
+func (h *history) refs(key string) ([]Ref, error) {
+	r := &h.reader
+	refs, known := r.refs[key]
+	if !known {
+		var err error
+		if refs, err = h.readRefs(key); err != nil {
+			return nil, err
+		}
+	}
+	delete(r.refs, key)
+	return refs, nil
+}
+
+// readRefs reads what an item is named in, and the same of those next in the line.
+func (h *history) readRefs(key string) ([]Ref, error) {
+	r := &h.reader
+	if keys := h.upcoming(key); len(keys) > 1 {
+		lists, err := r.src.EventsOf(h.ctx, keys, min(refsAhead, h.limits.Events+1))
+		if err != nil {
+			return nil, err
+		}
+		var all []Ref
+		for i, refs := range lists {
+			if len(refs) < refsAhead {
+				r.refs[keys[i]] = refs
+				all = append(all, refs...)
+			}
+		}
+		if err := h.readEvents(all); err != nil {
+			return nil, err
+		}
+		if refs, ok := r.refs[key]; ok {
+			return refs, nil
+		}
+	}
+	lists, err := r.src.EventsOf(h.ctx, []string{key}, h.limits.Events+1)
+	if err != nil {
+		return nil, err
+	}
+	return lists[0], nil
+}
+
+// upcoming takes items out of the line that are to be read with one that is asked for.
+func (h *history) upcoming(key string) []string {
+	r := &h.reader
+	if r.next == len(r.line) {
+		return nil
+	}
+	if len(r.refs) > maxUnasked {
+		clear(r.refs)
+	}
+	keys := append(make([]string, 0, itemsAtOnce), key)
+	taken := map[string]bool{key: true}
+	for ; r.next < len(r.line) && len(keys) < itemsAtOnce; r.next++ {
+		k := r.line[r.next]
+		if _, read := r.refs[k]; !read && h.items[k] == nil && !taken[k] {
+			taken[k] = true
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// recorded reads the first of some events, and the others ahead.
+func (h *history) recorded(refs []Ref) (Recorded, error) {
+	r := &h.reader
+	if _, read := r.events[refs[0]]; !read {
+		if err := h.readEvents(refs[:min(len(refs), eventsAhead)]); err != nil {
+			return Recorded{}, err
+		}
+	}
+	found := r.events[refs[0]]
+	delete(r.events, refs[0])
+	return found, nil
+}
+
+// readEvents reads events that will be asked for, as many as it may.
+func (h *history) readEvents(refs []Ref) error {
+	r := &h.reader
+	if len(r.events) > maxUnasked {
+		clear(r.events)
+	}
+	room := min(eventsAhead, h.limits.Events-len(h.entries))
+	wanted := make([]Ref, 0, min(len(refs), max(room, 0)))
+	taken := map[Ref]bool{}
+	for _, ref := range refs {
+		if len(wanted) >= room {
+			break
+		}
+		if _, read := r.events[ref]; !read && h.entries[ref] == nil && !taken[ref] {
+			taken[ref] = true
+			wanted = append(wanted, ref)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	slices.SortFunc(wanted, Ref.Compare)
+	list, err := r.src.Events(h.ctx, wanted)
+	if err != nil {
+		return err
+	}
+	for i, ref := range wanted {
+		r.events[ref] = list[i]
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"waybill/crypto"
+	"waybill/epcis"
+	"waybill/epcis/query"
+	"waybill/epcis/trace"
+)
+
+// EventsOf implements trace.Source. Keys are looked up in their order in the database, whatever order they come in: one step
+// leads from each to the next, and what stands together is read once.
+func (x *Index) EventsOf(ctx context.Context, keys []string, limit int) (lists [][]trace.Ref, err error) {
+	stems, order := make([][]byte, len(keys)), make([]int, len(keys))
+	for i, key := range keys {
+		stems[i], order[i] = postingStem(fieldItem, key), i
+	}
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(stems[a], stems[b]) })
+	opts := &pebble.IterOptions{LowerBound: []byte{prefixPosting, byte(fieldItem)}, UpperBound: []byte{prefixPosting, byte(fieldItem) + 1}}
+	if len(keys) == 1 {
+		opts = &pebble.IterOptions{LowerBound: stems[0], UpperBound: upper(stems[0])}
+	}
+	it, err := x.db.NewIter(opts)
+	if err != nil {
+		return nil, fail(ErrIO, err, "reading the events of items")
+	}
+	defer func() {
+		if cerr := it.Close(); cerr != nil {
+			lists, err = nil, fail(ErrIO, cerr, "reading the events of items")
+		}
+	}()
+	lists = make([][]trace.Ref, len(keys))
+	for n, i := range order {
+		if n%checkContextEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		for ok := it.SeekGE(stems[i]); ok && len(lists[i]) < limit && bytes.HasPrefix(it.Key(), stems[i]); ok = it.Next() {
+			lists[i] = append(lists[i], decodeRef(it.Key()))
+		}
+	}
+	return lists, nil
+}
+
+// Events are decoded by several goroutines where they are many. Each reads its own stretch of the places.
+const (
+	eventsEach = 64 // that are worth a goroutine
+	maxReaders = 4
+)
+
+// Events implements trace.Source.
+func (x *Index) Events(ctx context.Context, refs []trace.Ref) ([]trace.Recorded, error) {
+	out := make([]trace.Recorded, len(refs))
+	readers := max(1, min(maxReaders, runtime.GOMAXPROCS(0), len(refs)/eventsEach))
+	failed := make([]error, readers)
+	var all sync.WaitGroup
+	for r := range readers {
+		from, to := r*len(refs)/readers, (r+1)*len(refs)/readers
+		read := func() { failed[r] = x.readEvents(ctx, refs[from:to], out[from:to]) }
+		if r == readers-1 {
+			read()
+			continue
+		}
+		all.Go(read)
+	}
+	all.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (x *Index) readEvents(ctx context.Context, refs []trace.Ref, out []trace.Recorded) error {
+	for i, ref := range refs {
+		if i%checkContextEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		found, err := readRecord(x.db, ref)
+		if err != nil {
+			return err
+		}
+		m := &found.Meta
+		out[i] = trace.Recorded{Event: found.Event, Meta: trace.Meta{Hash: m.Hash, Tx: m.Tx, TimeMs: m.TimeMs, Author: m.Author, Org: m.Org, Flags: m.Flags}}
+	}
+	return nil
+}
+
+// readRecord reads one event that a posting leads to.
+func readRecord(r pebble.Reader, ref trace.Ref) (query.Found, error) {
+	value, closer, err := r.Get(recordKey(ref))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return query.Found{}, fail(ErrCorrupt, nil, "there is no event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
+	}
+	if err != nil {
+		return query.Found{}, fail(ErrIO, err, "reading an event")
+	}
+	defer func() { _ = closer.Close() }() // frees memory only
+	var rec record
+	if err := crypto.Unmarshal(value, &rec); err != nil {
+		return query.Found{}, fail(ErrCorrupt, err, "event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
+	}
+	event, err := epcis.DecodeEvent(rec.Event)
+	if err != nil {
+		return query.Found{}, fail(ErrCorrupt, err, "event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
+	}
+	return query.Found{Event: event, Meta: rec.meta(ref)}, nil
+}

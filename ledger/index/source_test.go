@@ -1,0 +1,83 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"waybill/epcis/trace"
+)
+
+// Many questions at once have the answers of one after the other, in whatever order they are asked.
+func TestManyAtOnce(t *testing.T) {
+	c := randomChain(11, maxReaders*eventsEach)
+	x := caughtUp(t, newIndex(t, c, Options{}))
+	var keys []string
+	var refs []trace.Ref
+	for _, up := range c.updates {
+		for i := range up.Events {
+			r := &up.Events[i]
+			if !r.Accepted {
+				continue
+			}
+			refs = append(refs, trace.Ref{Height: uint64(r.Height), Tx: uint32(r.TxIndex), Event: uint32(r.Index)})
+			for _, item := range r.Event.Items() {
+				keys = append(keys, trace.Key(item.ID))
+			}
+		}
+	}
+	keys = append(keys, "", "nobody names it", keys[0], keys[0]+"/")
+	slices.Reverse(keys)
+	for _, limit := range []int{0, 2, 1000} {
+		lists, err := x.EventsOf(t.Context(), keys, limit)
+		if err != nil || len(lists) != len(keys) {
+			t.Fatal(len(lists), err)
+		}
+		named := 0
+		for i, key := range keys {
+			if i%7 > 0 && key != "" && key != keys[0] {
+				continue // each is a look into the database
+			}
+			one, err := trace.EventsOf(t.Context(), x, key, limit)
+			if err != nil || !slices.Equal(one, lists[i]) || len(one) > limit || !slices.IsSortedFunc(one, trace.Ref.Compare) {
+				t.Fatalf("limit %d, %q: %v alone, %v with others, %v", limit, key, one, lists[i], err)
+			}
+			named += len(one)
+		}
+		if named == 0 && limit > 0 {
+			t.Fatal("no item is named")
+		}
+	}
+	for _, n := range []int{0, 1, 2*eventsEach - 1, 2 * eventsEach, len(refs)} {
+		list, err := x.Events(t.Context(), refs[:n])
+		if err != nil || len(list) != n {
+			t.Fatal(n, len(list), err)
+		}
+		for i, ref := range refs[:n] {
+			event, meta, err := trace.EventAt(t.Context(), x, ref)
+			if err != nil || list[i].Meta.Hash != meta.Hash || meta.Hash != event.Hash().String() || list[i].Event.Hash() != event.Hash() {
+				t.Fatalf("%d of %d: %+v, %+v, %v", i, n, list[i].Meta, meta, err)
+			}
+		}
+	}
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := x.EventsOf(ended, keys, 1); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := x.Events(ended, refs); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for _, i := range []int{0, len(refs) / 2, len(refs) - 1} { // whichever goroutine meets it
+		if err := x.db.Delete(recordKey(refs[i]), pebble.NoSync); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.Events(t.Context(), refs); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("without event %d of %d: %v", i, len(refs), err)
+		}
+	}
+}
