@@ -84,6 +84,8 @@ type ScopeHolder struct {
 	Amounts []ScopeAmount `json:"amounts"`         // none: it only had something of it
 	// Answer is what Ack says, or "none"; "" where no notice was asked about or the party is not on the ledger.
 	Answer string `json:"answer,omitempty"`
+	// StillHas is true where that is "nothing", "returned" or "destroyed" and some of it is on hand, set apart or not.
+	StillHas bool `json:"stillHas,omitempty"`
 }
 
 // ScopeMissing is a part of a lot that is made and neither anywhere nor gone.

@@ -245,6 +245,8 @@ func TestRecallScope(t *testing.T) {
 	h.node.record(map[string]any{
 		noticeKey(1): lotNotice, noticeKey(2): classNotice, noticeKey(3): unheard,
 		string(ledger.AckKey(id(1), otherAddress)): ledger.Ack{Organisation: otherAddress, Status: ledger.AckStopped, Height: 11},
+		string(ledger.AckKey(id(2), farmAddress)):  ledger.Ack{Organisation: farmAddress, Status: ledger.AckDestroyed, Height: 11},
+		string(ledger.AckKey(id(2), otherAddress)): ledger.Ack{Organisation: otherAddress, Status: ledger.AckNothing, Height: 11},
 		string(ledger.NoticesKey()):                ledger.Notices{Open: 3, Head: 1, Tail: 2},
 	})
 	scope, err := c.RecallScope(ctx, id(1), 0)
@@ -263,6 +265,16 @@ func TestRecallScope(t *testing.T) {
 	check(t, err)
 	if got := parts(of); !slices.Equal(got, []string{"on_hand 2 s", "sold 1 <"}) {
 		t.Errorf("a class is every serial of it: %q", got)
+	}
+	for _, holder := range of.Holders {
+		if holder.StillHas != (holder.Name == "Salinas Farm") || holder.Answer == "none" {
+			t.Errorf("%+v", holder)
+		}
+	}
+	for _, holder := range scope.Holders {
+		if holder.StillHas {
+			t.Errorf("it never said that it has nothing: %+v", holder)
+		}
 	}
 	none, err := c.RecallScope(ctx, id(3), 0)
 	check(t, err)

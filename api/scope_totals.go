@@ -7,6 +7,7 @@ import (
 
 	"waybill/crypto"
 	"waybill/epcis"
+	"waybill/ledger"
 )
 
 // What the parts of a scope add up to, by status and by holder, and what the holders answered.
@@ -133,7 +134,13 @@ func (sc *scoper) answers() error {
 		}
 		if h.Ack, h.Answer = ack, "none"; ack != nil {
 			h.Answer = ack.Status
+			h.StillHas = saysGone(ack.Status) && slices.ContainsFunc(h.Amounts, func(a ScopeAmount) bool { return a.Status == scopeOnHand || a.Status == scopeHeld })
 		}
 	}
 	return nil
+}
+
+// saysGone reports whether an answer says that its author has none of it any more.
+func saysGone(answer string) bool {
+	return slices.Contains([]string{ledger.AckNothing.String(), ledger.AckReturned.String(), ledger.AckDestroyed.String()}, answer)
 }

@@ -140,18 +140,6 @@ func (t *txRun) countOpen(as Authority) *Finding {
 	return nil
 }
 
-// acknowledge keeps what the author did about a notice.
-func (t *txRun) acknowledge(p *AcknowledgeNotice) *Finding {
-	if f := t.mayAct(); f != nil {
-		return f
-	}
-	if _, ok := get[NoticeRecord](t.o, NoticeKey(p.Notice)); !ok {
-		return refuse(CodeNoNotice, "/notice", p.Notice.String())
-	}
-	put(t.o, AckKey(p.Notice, t.author), Ack{Organisation: t.author, Status: p.Status, Note: p.Note, Height: t.height, TimeMs: t.timeMs})
-	return nil
-}
-
 // release ends a notice.
 func (t *txRun) release(p *ReleaseNotice) *Finding {
 	rec, ok := get[NoticeRecord](t.o, NoticeKey(p.Notice))

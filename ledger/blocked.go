@@ -53,6 +53,14 @@ func (e *eventRun) maySell() *Finding {
 		g.items = append(g.items, from.items...)
 		g.lots = append(g.lots, from.lots...)
 	}
+	if f := e.namedNotExpired(&g); f != nil {
+		return f
+	}
+	return e.mayLeave(&g, &departure{as: "sold", sold: true})
+}
+
+// namedNotExpired is R13 for what the event names, itself or by the lot that it is of.
+func (e *eventRun) namedNotExpired(g *goods) *Finding {
 	for _, t := range g.items {
 		item, _ := get[Item](e.o, e.o.itemKey(t.id))
 		if f := e.notExpired(t.id, e.expiryOf(&item), t.at, ""); f != nil {
@@ -65,7 +73,7 @@ func (e *eventRun) maySell() *Finding {
 			return f
 		}
 	}
-	return e.mayLeave(&g, &departure{as: "sold", sold: true})
+	return nil
 }
 
 // expiryOf is the date of an item, else that of its lot, in ms since the Unix epoch; 0: none known.
@@ -97,6 +105,9 @@ func (e *eventRun) mayLeave(g *goods, d *departure) *Finding {
 		if f := e.namedMayLeave(g, d); f != nil {
 			return f
 		}
+		if e.overworked {
+			return nil // the event is refused for that
+		}
 	}
 	seen := map[string]bool{}
 	for _, t := range g.items {
@@ -109,6 +120,8 @@ func (e *eventRun) mayLeave(g *goods, d *departure) *Finding {
 	return nil
 }
 
+// namedMayLeave looks at what the event names and what that is packed in. What is on a list of notices is work beyond the few that
+// goods usually are under: a name of forty bytes may stand for thousands.
 func (e *eventRun) namedMayLeave(g *goods, d *departure) *Finding {
 	for _, t := range g.items {
 		if f := e.notBlocked(e.holdsOf(t), d, t.id, t.at, ""); f != nil {
@@ -178,13 +191,17 @@ func isAsset(id string) bool {
 // notBlocked asks whether a thing is under a notice that does not let it go. inside is what the event names and the thing
 // is packed in, "" if the event names the thing.
 func (e *eventRun) notBlocked(holds []HoldOf, d *departure, id, at, inside string) *Finding {
+	if inside != "" {
+		e.chargeLook(e.listed(holds))
+	} else if !e.mayWork(e.listed(holds) / noticesPerWork) {
+		return nil // the event is refused for that
+	}
 	var stop *NoticeRecord
-	listed, more := e.eachOpen(holds, maxOverLooked, func(rec *NoticeRecord) {
+	more := e.eachOpen(holds, maxOverLooked, func(rec *NoticeRecord) {
 		if stop == nil && rec.blocks() && !e.goesTo(d, rec) {
 			stop = rec
 		}
 	})
-	e.chargeLook(int(listed))
 	switch {
 	case stop != nil && inside != "":
 		f := finding(CodeHeldInside, at, inside, id, stop.Type.String(), e.orgName(stop.Issuer), d.as)
@@ -262,8 +279,11 @@ func (e *eventRun) mayLoosen(box thing, lot string) *Finding {
 		return nil
 	}
 	s, _ := e.standing(box.id)
-	item, stop := e.loosened(&s, e.author)
-	if stop == nil {
+	item, stop, ok := e.loosened(&s, e.author, e.mayWork)
+	switch {
+	case !ok:
+		return e.tooMuchWork()
+	case stop == nil:
 		return nil
 	}
 	f := finding(CodeLoosened, box.at, item.ID, stop.Type.String(), e.orgName(stop.Issuer), lot)
@@ -271,22 +291,26 @@ func (e *eventRun) mayLoosen(box thing, lot string) *Finding {
 }
 
 // loosened finds a container, and the notice about it, that keeps somebody from taking quantities out of what is packed in
-// it; nil if none does.
-func (b *blockRun) loosened(s *standing, who crypto.Address) (*Item, *NoticeRecord) {
+// it; nil if none does. False: it is too much to look at.
+func (b *blockRun) loosened(s *standing, who crypto.Address, mayWork func(int) bool) (*Item, *NoticeRecord, bool) {
 	if !b.noticesOpen() {
-		return nil, nil
+		return nil, nil, true
 	}
 	for i := range s.chain {
 		item := &s.chain[i]
+		holds := CarryHolds(item)
+		if !mayWork(b.listed(holds) / noticesPerWork) {
+			return nil, nil, false
+		}
 		var stop *NoticeRecord
-		b.eachOpen(CarryHolds(item), maxOverLooked, func(rec *NoticeRecord) {
+		b.eachOpen(holds, maxOverLooked, func(rec *NoticeRecord) {
 			if stop == nil && rec.blocks() && !rec.takes(who) {
 				stop = rec
 			}
 		})
 		if stop != nil {
-			return item, stop
+			return item, stop, true
 		}
 	}
-	return nil, nil
+	return nil, nil, true
 }

@@ -137,6 +137,7 @@ const (
 	CodeNoCorrective  Code = 1512
 	CodeUndoneTooSoon Code = 1513
 	CodeUndoneHeld    Code = 1514
+	CodeUndoneExpired Code = 1515
 
 	// R16: certificates and claims; plots of land.
 	CodeNoCertificate Code = 1601
@@ -221,6 +222,7 @@ const (
 	CodeNoNotice       Code = 2405
 	CodeReleased       Code = 2406
 	CodeNotReleaser    Code = 2407
+	CodeHasSome        Code = 2408 // a flag
 
 	// Disputes and their resolution.
 	CodeNoShipment      Code = 2501

@@ -132,10 +132,9 @@ func (d *disputeRun) takeItem(l *DisputeLine, s standing) *Finding {
 	}
 	item := *s.item()
 	if s.packed() {
-		if !d.keepUnder(&s, d.mayWork) {
+		if !d.keepUnder(&s, d.mayWork) || !d.takeOut(&s, d.mayWork) {
 			return refuse(CodeTooMuchWork, d.at+"/id", decimal(maxWorkAuthor))
 		}
-		d.takeOut(&s)
 		item = s.freed()
 		d.sh.Shipped.Items++
 	} else {
@@ -224,8 +223,11 @@ func (d *disputeRun) mayLoosen(s *standing, lot string) *Finding {
 	if d.params.Rules.R12 == Off {
 		return nil
 	}
-	box, rec := d.loosened(s, d.author)
-	if rec == nil {
+	box, rec, ok := d.loosened(s, d.author, d.mayWork)
+	switch {
+	case !ok:
+		return refuse(CodeTooMuchWork, d.at+"/in", decimal(maxWorkAuthor))
+	case rec == nil:
 		return nil
 	}
 	f := refuse(CodeLoosened, d.at+"/in", box.ID, rec.Type.String(), d.orgName(rec.Issuer), lot).against(crypto.Hash{}, rec.ID, rec.Height)
@@ -248,6 +250,9 @@ func (d *disputeRun) takeFrom(list []PackedAmount, box string, l *DisputeLine) (
 		return nil, nil, d.tooMuch(l, list[i])
 	}
 	if !d.ours[box] {
+		if !d.mayWork(d.rewriting(box, len(list))) {
+			return nil, nil, refuse(CodeTooMuchWork, d.at+"/id", decimal(maxWorkAuthor))
+		}
 		d.ours[box], list = true, slices.Clone(list)
 	}
 	if left.Amount.IsZero() && !left.Unmeasured {

@@ -65,9 +65,9 @@
 //     A lot that has been moved since keeps its name, expiry and origin. Notices stay with outputs that remain, and with what
 //     was in a recalled container or lot.
 //   - It is no way around another rule: a shipment is not undone before its shipper could void it (R7), and nothing is by which
-//     goods under a notice would be under way again, or loose (R12).
-//   - What an event is about without naming it, as what is packed in a container or what it undoes, is bounded per block and
-//     author. Beyond, the event is refused and has to wait for a later block. What small events do is free, and nobody uses up what
+//     goods under a notice would be under way again, or loose (R12), or expired goods under way again (R13).
+//   - What an event is about without naming it, as what is packed in a container, the notices over it or what it undoes, is bounded
+//     per block and author. Beyond, the event is refused and has to wait for a later block. What small events do is free, and nobody uses up what
 //     others have: see work.go.
 //   - Quantities are counted in one unit of each dimension, converted exactly: see [Amount].
 //   - What comes out of a transformation is held against what went in (R11, yield.go), and what leaves with a claim against

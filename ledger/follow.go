@@ -274,11 +274,12 @@ func (e *eventRun) derive(link crypto.Hash, inputs []usedInput, earlier bool) {
 		return n
 	}
 	for i := range inputs {
-		open, looked, more := e.blocking(inputs[i].holds)
+		if !e.mayWork(e.listed(inputs[i].holds)/noticesPerWork + 2*over()) {
+			return
+		}
+		open, more := e.blocking(inputs[i].holds)
 		if more {
 			e.overworked = true // see takeNotices
-		}
-		if !e.mayWork(looked/idsPerWork + 2*over()) {
 			return
 		}
 		for _, n := range e.extendHold(linkHoldKey(link), open) {

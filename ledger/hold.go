@@ -16,6 +16,9 @@ import (
 // or a regulator.
 const maxHolds = 256
 
+// noticesPerWork is how many notices are looked up for the work of one thing handled; see work.go.
+const noticesPerWork = 2
+
 // HoldOf names a hold that a thing is under: its own, or that of a lot or class it belongs to.
 type HoldOf struct {
 	ID    string // canonical; of the hold
@@ -99,15 +102,15 @@ func OpenNotices(v View, id string) ([]NoticeRecord, error) {
 }
 
 // eachOpen calls f with the open notices of some holds, alerts included, one of two holds twice. Of what a hold lists besides it
-// looks at so many at most; it returns how many there are, and whether it left some out.
-func (b *blockRun) eachOpen(holds []HoldOf, most uint64, f func(*NoticeRecord)) (listed uint64, more bool) {
+// looks at so many at most; it returns whether it left some out.
+func (b *blockRun) eachOpen(holds []HoldOf, most uint64, f func(*NoticeRecord)) (more bool) {
 	for i := range holds {
 		key := HoldKey(holds[i].ID)
 		h, ok := get[Hold](b.o, key)
 		if !ok {
 			continue
 		}
-		listed, more = listed+uint64(len(h.Notices))+min(h.More, most), more || h.More > most
+		more = more || h.More > most
 		look := func(id crypto.Hash) {
 			if rec, ok := get[NoticeRecord](b.o, NoticeKey(id)); ok && rec.Released.IsZero() && holds[i].Reaches(&rec) {
 				f(&rec)
@@ -121,25 +124,39 @@ func (b *blockRun) eachOpen(holds []HoldOf, most uint64, f func(*NoticeRecord)) 
 			look(id)
 		}
 	}
-	return listed, more
+	return more
 }
 
-// blocking lists the open notices that block a thing, ascending, and how many it looked at; more says that there may be others.
-func (b *blockRun) blocking(holds []HoldOf) (list []crypto.Hash, looked int, more bool) {
-	n, more := b.eachOpen(holds, maxOverLooked, func(rec *NoticeRecord) {
+// listed counts the notices that looking for the open ones of some holds looks at, so that it can be paid for before.
+func (b *blockRun) listed(holds []HoldOf) int {
+	n := uint64(0)
+	for i := range holds {
+		if h := peek[Hold](b.o, HoldKey(holds[i].ID)); h != nil {
+			n += uint64(len(h.Notices)) + min(h.More, maxOverLooked)
+		}
+	}
+	return int(n)
+}
+
+// blocking lists the open notices that block a thing, ascending; more says that there may be others.
+func (b *blockRun) blocking(holds []HoldOf) (list []crypto.Hash, more bool) {
+	more = b.eachOpen(holds, maxOverLooked, func(rec *NoticeRecord) {
 		if rec.blocks() {
 			list = append(list, rec.ID)
 		}
 	})
-	return sortHashes(list), int(n), more
+	return sortHashes(list), more
 }
 
 // takeNotices puts a thing under the notices that block others. One event may do so to thousands of things, and each notice
 // is 32 bytes in the record of each of them, more beyond its list: so it is work. False: it is too much, and what the thing would
 // come from must stay as it is.
 func (b *blockRun) takeNotices(id string, holds []HoldOf, mayWork func(int) bool) bool {
-	list, looked, more := b.blocking(holds)
-	if more || !mayWork(looked/idsPerWork) {
+	if !mayWork(b.listed(holds) / noticesPerWork) {
+		return false
+	}
+	list, more := b.blocking(holds)
+	if more {
 		return false
 	}
 	before := b.overs

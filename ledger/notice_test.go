@@ -490,7 +490,7 @@ func TestNoticesBeyondTheList(t *testing.T) {
 	if give(2*maxHolds, 2*maxHolds+1) != 1 || hold().More != 11 {
 		t.Errorf("%d beyond after tidying", hold().More)
 	}
-	open, _, more := b.blocking([]HoldOf{{ID: "urn:i"}})
+	open, more := b.blocking([]HoldOf{{ID: "urn:i"}})
 	if more || len(open) != maxHolds+11 || !slices.Contains(open, notice(2*maxHolds-1)) || !slices.Contains(open, notice(2*maxHolds)) {
 		t.Errorf("%d are open", len(open))
 	}
@@ -502,12 +502,12 @@ func TestNoticesBeyondTheList(t *testing.T) {
 	}
 	h.More = maxOverLooked + 1
 	put(b.o, HoldKey("urn:i"), h)
-	if _, more := b.eachOpen([]HoldOf{{ID: "urn:i"}}, maxOverLooked, func(*NoticeRecord) {}); !more {
+	if more := b.eachOpen([]HoldOf{{ID: "urn:i"}}, maxOverLooked, func(*NoticeRecord) {}); !more {
 		t.Error("nothing is said to be left out")
 	}
 	h.More--
 	put(b.o, HoldKey("urn:i"), h)
-	if _, more := b.eachOpen([]HoldOf{{ID: "urn:i"}}, maxOverLooked, func(*NoticeRecord) {}); more {
+	if more := b.eachOpen([]HoldOf{{ID: "urn:i"}}, maxOverLooked, func(*NoticeRecord) {}); more {
 		t.Error("something is said to be left out")
 	}
 }

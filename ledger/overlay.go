@@ -11,73 +11,135 @@ import (
 // overlay is the state during one block: what the view says, under what the block has changed so far, under what the
 // transaction in hand has changed, under what its event in hand has changed.
 //
-//  1. Records are decoded once per block and encoded once, at its end.
-//  2. A record in a layer is never changed by what came from another: get returns a copy of the struct, put replaces it;
+//  1. There is one slot for each key that was asked for or changed, found once by its key. Records are decoded once per block
+//     and encoded once, at its end.
+//  2. A slot holds what the view said, and above that what each layer changed it to, if it did. A layer is the list of slots
+//     that it changed: to drop it takes these changes off again, to merge it hands them to the layer below.
+//  3. A record in a layer is never changed by what came from another: get returns a copy of the struct, put replaces it;
 //     slices inside records are replaced too. So dropping a layer undoes it completely.
-//  3. Nothing depends on the order of a map: writes are sorted when they are collected.
+//  4. Nothing depends on the order of a map: slots are listed in the order in which they were changed, and sorted where the
+//     order is told to others.
 //
 // A view that fails sets err and reads as absent from then on; Apply looks at err after every transaction.
+//
+// An earlier form had a map from key to record for the view and for each layer: four searches for a record that most often
+// was in the last, and each change moved through three of them.
 type overlay struct {
 	view   View
-	read   map[string]cached // what the view answered, decoded
-	layers []map[string]any  // block, transaction, event; nil in a map: deleted
-	spare  []map[string]any  // empty ones, for layers to come
-	key    []byte            // see itemKey
+	slots  map[string]*slot
+	layers [][]*slot // block, transaction, event
+	room   []slot    // memory for slots to come
+	key    []byte    // see itemKey
 	err    error
 }
 
-// cached is a record as read: its bytes, to leave out writes that change nothing, and its struct. Absent: rec nil.
-type cached struct {
-	raw []byte
-	rec any
+// slot is one key of the state during a block.
+type slot struct {
+	key     string
+	asked   bool     // the view was
+	raw     []byte   // what the view answered, to leave out writes that change nothing; nil: there is no record
+	read    any      // raw, decoded; nil: there is no record
+	changes []change // by layers that changed it, lowest first
+	few     [2]change
+}
+
+// change is what a layer made of a slot. rec nil: deleted.
+type change struct {
+	layer int
+	rec   any
 }
 
 func newOverlay(v View) *overlay {
-	return &overlay{view: v, read: map[string]cached{}, layers: []map[string]any{{}}}
+	return &overlay{view: v, slots: map[string]*slot{}, layers: make([][]*slot, 1, 3)}
 }
 
-// makeRoom prepares for a block with that many events, each of which reads and writes some records: maps that grow are
+// makeRoom prepares for a block with that many events, each of which asks for or changes some records: maps that grow are
 // copied again and again. Beyond maxRoom they grow.
 func (o *overlay) makeRoom(events int) {
 	events = min(events, maxRoom)
-	o.read, o.layers[0] = make(map[string]cached, 3*events), make(map[string]any, 5*events)
+	o.slots, o.layers[0] = make(map[string]*slot, 6*events), make([]*slot, 0, 5*events)
 }
 
 const maxRoom = 20_000
 
-// push opens a layer.
-func (o *overlay) push() {
-	if n := len(o.spare); n > 0 {
-		o.layers, o.spare = append(o.layers, o.spare[n-1]), o.spare[:n-1]
-		return
+// slotsAtOnce is for how many slots memory is taken at once.
+const slotsAtOnce = 128
+
+// slot returns the slot of a key, which may be one of which nothing is known yet.
+func (o *overlay) slot(key []byte) *slot {
+	if s := o.slots[string(key)]; s != nil {
+		return s
 	}
-	o.layers = append(o.layers, map[string]any{})
+	if len(o.room) == 0 {
+		o.room = make([]slot, slotsAtOnce)
+	}
+	s := &o.room[0]
+	o.room = o.room[1:]
+	s.key = string(key)
+	s.changes = s.few[:0]
+	o.slots[s.key] = s
+	return s
 }
 
-// maxSpare is the most records in a layer whose map is used again: emptying a large one costs more than a new one.
-const maxSpare = 64
+// top is the last change of a slot, nil if there is none.
+func (s *slot) top() *change {
+	if n := len(s.changes); n > 0 {
+		return &s.changes[n-1]
+	}
+	return nil
+}
+
+// push opens a layer.
+func (o *overlay) push() {
+	if n := len(o.layers); n < cap(o.layers) {
+		o.layers = o.layers[:n+1]
+		o.layers[n] = o.layers[n][:0] // memory of a layer that was dropped
+		return
+	}
+	o.layers = append(o.layers, nil)
+}
+
+// maxSpare is the most slots for which the memory of a dropped layer is kept.
+const maxSpare = 4096
 
 // drop forgets the top layer.
 func (o *overlay) drop() {
-	top := o.layers[len(o.layers)-1]
-	o.layers = o.layers[:len(o.layers)-1]
-	if len(top) <= maxSpare {
-		clear(top)
-		o.spare = append(o.spare, top)
+	for _, s := range o.onTop() {
+		s.unchange()
 	}
+	o.pop()
+}
+
+// unchange takes the last change of a slot off.
+func (s *slot) unchange() {
+	n := len(s.changes) - 1
+	s.changes[n] = change{}
+	s.changes = s.changes[:n]
+}
+
+// pop closes the top layer.
+func (o *overlay) pop() {
+	n := len(o.layers) - 1
+	if clear(o.layers[n]); cap(o.layers[n]) > maxSpare {
+		o.layers[n] = nil
+	}
+	o.layers = o.layers[:n]
 }
 
 // merge moves the top layer into the one below.
 func (o *overlay) merge() {
-	n := len(o.layers)
-	if below := o.layers[n-2]; len(below) == 0 {
-		o.layers[n-1], o.layers[n-2] = below, o.layers[n-1]
-	} else {
-		for k, rec := range o.layers[n-1] { // order does not matter: keys are distinct
-			below[k] = rec
+	below := len(o.layers) - 2
+	for _, s := range o.onTop() {
+		last := s.top()
+		if n := len(s.changes); n > 1 && s.changes[n-2].layer == below {
+			s.changes[n-2].rec = last.rec
+			s.unchange()
+			continue
 		}
+		last.layer = below
+		o.layers[below] = append(o.layers[below], s)
 	}
-	o.drop()
+	o.pop()
 }
 
 // dropTo drops layers until n are left.
@@ -85,6 +147,15 @@ func (o *overlay) dropTo(n int) {
 	for len(o.layers) > n {
 		o.drop()
 	}
+}
+
+// onTop lists the slots that the top layer changed, in the order in which it did. They must not be kept beyond the layer.
+func (o *overlay) onTop() []*slot { return o.layers[len(o.layers)-1] }
+
+// isOnTop reports whether the top layer changed a slot.
+func (o *overlay) isOnTop(s *slot) bool {
+	last := s.top()
+	return last != nil && last.layer == len(o.layers)-1
 }
 
 // get returns the record at key as a copy; false if there is none.
@@ -98,26 +169,22 @@ func get[T any](o *overlay, key []byte) (T, bool) {
 
 // peek is get without the copy, nil if there is none: for a look that ends before anything is put. The record must not be
 // changed.
-func peek[T any](o *overlay, key []byte) *T {
-	for i := len(o.layers) - 1; i >= 0; i-- {
-		if len(o.layers[i]) == 0 {
-			continue
-		}
-		if rec, ok := o.layers[i][string(key)]; ok {
-			if rec == nil {
-				return nil
-			}
-			return rec.(*T)
-		}
+func peek[T any](o *overlay, key []byte) *T { return current[T](o, o.slot(key)) }
+
+// current is peek of a slot.
+func current[T any](o *overlay, s *slot) *T {
+	if last := s.top(); last != nil {
+		return as[T](last.rec)
 	}
-	c, ok := o.read[string(key)]
-	if !ok {
-		c = fetch[T](o, key)
-	}
-	if c.rec == nil {
+	return asRead[T](o, s)
+}
+
+// as is the record that a slot holds, nil if it holds none.
+func as[T any](rec any) *T {
+	if rec == nil {
 		return nil
 	}
-	return c.rec.(*T)
+	return rec.(*T)
 }
 
 // need is get of a record that others say is there: if it is not, the state is damaged, and the block an error.
@@ -129,51 +196,66 @@ func need[T any](o *overlay, key []byte) (T, bool) {
 	return rec, ok
 }
 
-func fetch[T any](o *overlay, key []byte) cached {
-	var c cached
+// asRead returns what the view says of a slot, and asks it once.
+func asRead[T any](o *overlay, s *slot) *T {
+	if s.asked {
+		return as[T](s.read)
+	}
+	s.asked = true
+	key := []byte(s.key)
 	raw, err := o.view.Read(key)
 	if err == nil && raw != nil {
 		var rec *T
 		if rec, err = decodeRecord[T](key, raw); err == nil {
-			c = cached{raw: raw, rec: rec}
+			s.raw, s.read = raw, rec
 		}
 	}
 	if err != nil && o.err == nil {
 		o.err = err
 	}
-	o.read[string(key)] = c
-	return c
+	return as[T](s.read)
 }
 
 // put sets the record at key. It may use the memory of the one that the top layer had there.
 func put[T any](o *overlay, key []byte, rec T) {
-	top := o.layers[len(o.layers)-1]
-	if old, ok := top[string(key)].(*T); ok {
-		*old = rec
-		return
+	s := o.slot(key)
+	if o.isOnTop(s) {
+		if old, ok := s.top().rec.(*T); ok {
+			*old = rec
+			return
+		}
 	}
 	kept := new(T) // not &rec, which would be made in either case
 	*kept = rec
-	top[string(key)] = kept
+	o.change(s, kept)
+}
+
+// change has the top layer change a slot.
+func (o *overlay) change(s *slot, rec any) {
+	if o.isOnTop(s) {
+		s.top().rec = rec
+		return
+	}
+	n := len(o.layers) - 1
+	s.changes = append(s.changes, change{layer: n, rec: rec})
+	o.layers[n] = append(o.layers[n], s)
 }
 
 // del removes the record at key.
-func (o *overlay) del(key []byte) { o.layers[len(o.layers)-1][string(key)] = nil }
+func (o *overlay) del(key []byte) { o.change(o.slot(key), nil) }
 
-// changed lists the keys that the top layer has, ascending.
-func (o *overlay) changed() []string {
-	top := o.layers[len(o.layers)-1]
-	keys := make([]string, 0, len(top))
-	for k := range top {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+// changed lists the slots that the top layer has, ascending by key.
+func (o *overlay) changed() []*slot {
+	list := slices.Clone(o.onTop())
+	slices.SortFunc(list, bySlotKey)
+	return list
 }
 
-// under returns the record at key as it is below the top layer; false if there is none.
-func under[T any](o *overlay, key string) (T, bool) {
-	if rec := peekUnder[T](o, key); rec != nil {
+func bySlotKey(a, b *slot) int { return strings.Compare(a.key, b.key) }
+
+// under returns the record of a slot as it is below the top layer; false if there is none.
+func under[T any](o *overlay, s *slot) (T, bool) {
+	if rec := peekUnder[T](o, s); rec != nil {
 		return *rec, true
 	}
 	var none T
@@ -181,29 +263,14 @@ func under[T any](o *overlay, key string) (T, bool) {
 }
 
 // peekUnder is under without the copy, as peek is get.
-func peekUnder[T any](o *overlay, key string) *T {
-	for i := len(o.layers) - 2; i >= 0; i-- {
-		if rec, ok := o.layers[i][key]; ok {
-			if rec == nil {
-				return nil
-			}
-			return rec.(*T)
-		}
+func peekUnder[T any](o *overlay, s *slot) *T {
+	if !o.isOnTop(s) {
+		return current[T](o, s)
 	}
-	c, ok := o.read[key]
-	if !ok {
-		c = fetch[T](o, []byte(key))
+	if n := len(s.changes); n > 1 {
+		return as[T](s.changes[n-2].rec)
 	}
-	if c.rec == nil {
-		return nil
-	}
-	return c.rec.(*T)
-}
-
-// onTop reports whether the top layer has a record at key, or its deletion.
-func (o *overlay) onTop(key []byte) bool {
-	_, ok := o.layers[len(o.layers)-1][string(key)]
-	return ok
+	return asRead[T](o, s)
 }
 
 // itemKey is ItemKey in memory that the next call uses again.
@@ -215,37 +282,32 @@ func (o *overlay) itemKey(id string) []byte {
 // writes encodes what the block changed, ascending by key, without what is as it was. The record of a deleted key that
 // was never read must still be deleted, so absence is asked of the view.
 func (o *overlay) writes() ([]Write, error) {
-	block := o.layers[0]
-	keys := make([]string, 0, len(block))
-	for k := range block {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, strings.Compare)
-	out := make([]Write, 0, len(keys))
+	block := o.changed()
+	out := make([]Write, 0, len(block))
 	var scratch []byte
-	for _, k := range keys {
-		before, err := o.before(k)
+	for _, s := range block {
+		before, err := o.before(s)
 		if err != nil {
 			return nil, err
 		}
 		var value []byte
-		if rec := block[k]; rec != nil {
+		if rec := s.top().rec; rec != nil {
 			if scratch, err = crypto.AppendMarshal(scratch[:0], rec); err != nil {
-				return nil, malformedBy(ErrState, err, "state key %q", k)
+				return nil, malformedBy(ErrState, err, "state key %q", s.key)
 			}
 			value = scratch
 		}
 		if (value == nil) == (before == nil) && bytes.Equal(value, before) {
 			continue
 		}
-		out = append(out, Write{Key: []byte(k), Value: bytes.Clone(value)})
+		out = append(out, Write{Key: []byte(s.key), Value: bytes.Clone(value)})
 	}
 	return out, nil
 }
 
-func (o *overlay) before(k string) ([]byte, error) {
-	if c, ok := o.read[k]; ok {
-		return c.raw, nil
+func (o *overlay) before(s *slot) ([]byte, error) {
+	if s.asked {
+		return s.raw, nil
 	}
-	return o.view.Read([]byte(k))
+	return o.view.Read([]byte(s.key))
 }

@@ -162,7 +162,10 @@ func (e *eventRun) pack() *Finding {
 		return f
 	}
 	contents, _ := get[Contents](e.o, ContentsKey(parent.id))
-	contents.Items = slices.Clone(contents.Items) // packItem inserts in place
+	if !e.mayWork(e.rewriting(parent.id, contents.size())) {
+		return e.tooMuchWork()
+	}
+	contents = contents.own()
 	for _, t := range e.e.children.items {
 		if f := e.packItem(&s, &contents, t); f != nil {
 			return f
@@ -185,6 +188,12 @@ func (e *eventRun) pack() *Finding {
 	return nil
 }
 
+// own is a copy with lists of its own, to be changed in place.
+func (c *Contents) own() Contents {
+	return Contents{Items: slices.Clone(c.Items), Quantities: slices.Clone(c.Quantities)}
+}
+
+// packItem, packLot, unpackItem and unpackLot change the lists of the contents in place.
 func (e *eventRun) packItem(into *standing, contents *Contents, t thing) *Finding {
 	parent := into.item().ID
 	if child := peek[Item](e.o, e.o.itemKey(t.id)); child != nil && child.Parent == parent {
@@ -245,7 +254,7 @@ func (e *eventRun) packLot(contents *Contents, l amountOf) *Finding {
 	if f != nil || moved == nil {
 		return f
 	}
-	quantities, ok := addPacked(contents.Quantities, *moved)
+	quantities, ok := insertPacked(contents.Quantities, *moved)
 	if !ok {
 		return e.judge(finding(CodeBadQuantity, l.at, l.amount.String(), l.id))
 	}
@@ -283,7 +292,11 @@ func comparePacked(a, b PackedAmount) int {
 
 // addPacked adds an amount to a list that is ascending by lot and unit; false if it is beyond what is counted.
 func addPacked(list []PackedAmount, p PackedAmount) ([]PackedAmount, bool) {
-	list = slices.Clone(list)
+	return insertPacked(slices.Clone(list), p)
+}
+
+// insertPacked is addPacked in place.
+func insertPacked(list []PackedAmount, p PackedAmount) ([]PackedAmount, bool) {
 	at, found := slices.BinarySearchFunc(list, p, comparePacked)
 	if !found {
 		return slices.Insert(list, at, p), true
@@ -305,26 +318,34 @@ func (e *eventRun) detach(t thing, s standing, code Code) *Finding {
 	if f := e.judge(f); f != nil {
 		return f
 	}
-	e.takeOut(&s)
+	if !e.takeOut(&s, e.mayWork) {
+		return e.tooMuchWork()
+	}
 	e.free(s)
 	return nil
 }
 
-// takeOut strikes a packed item from the contents of its container.
-func (b *blockRun) takeOut(s *standing) {
+// takeOut strikes a packed item from the contents of its container. False: that is too much work, and nothing is done.
+func (b *blockRun) takeOut(s *standing, mayWork func(int) bool) bool {
 	parent := s.item().Parent
 	contents, _ := get[Contents](b.o, ContentsKey(parent))
-	contents.Items = without(contents.Items, s.item().ID)
+	if !mayWork(b.rewriting(parent, contents.size())) {
+		return false
+	}
+	contents.Items = without(slices.Clone(contents.Items), s.item().ID)
 	b.putContents(parent, contents)
+	return true
 }
 
-// without returns an ascending list without one identifier.
+func (c *Contents) size() int { return len(c.Items) + len(c.Quantities) }
+
+// without takes an identifier out of an ascending list, in place.
 func without(list []string, id string) []string {
 	at, found := slices.BinarySearch(list, id)
 	if !found {
 		return list
 	}
-	return slices.Delete(slices.Clone(list), at, at+1)
+	return slices.Delete(list, at, at+1)
 }
 
 // free gives an item that is taken out of its container what it inherited.
@@ -376,7 +397,10 @@ func (e *eventRun) unpack() *Finding {
 		if f := e.unpackAll(parent, &contents); f != nil {
 			return f
 		}
+	} else if !e.mayWork(e.rewriting(parent.id, contents.size())) {
+		return e.tooMuchWork()
 	}
+	contents = contents.own()
 	for _, t := range e.e.children.items {
 		if f := e.unpackItem(&contents, t); f != nil {
 			return f
@@ -436,9 +460,11 @@ func (e *eventRun) unpackItem(contents *Contents, t thing) *Finding {
 }
 
 func (e *eventRun) unpackLot(contents *Contents, l amountOf, custodian crypto.Address) *Finding {
-	var rest []PackedAmount
-	var out []PackedAmount
-	for _, q := range contents.Quantities {
+	var rest, out []PackedAmount
+	from, _ := slices.BinarySearchFunc(contents.Quantities, PackedAmount{Lot: l.id}, comparePacked)
+	to := from
+	for ; to < len(contents.Quantities) && contents.Quantities[to].Lot == l.id; to++ {
+		q := contents.Quantities[to]
 		taken, left, any := takePacked(q, l)
 		if any {
 			out = append(out, taken)
@@ -456,7 +482,7 @@ func (e *eventRun) unpackLot(contents *Contents, l amountOf, custodian crypto.Ad
 	if f := e.mayLoosen(e.e.parent, l.id); f != nil {
 		return f
 	}
-	contents.Quantities = rest
+	contents.Quantities = slices.Replace(contents.Quantities, from, to, rest...)
 	for _, q := range out {
 		if l.measured && q.Amount.cmp(l.amount) < 0 {
 			q.Amount = l.amount // the rest of what was not measured

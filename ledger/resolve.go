@@ -270,10 +270,9 @@ func (r *resolveRun) handOverItem(s standing) *Finding {
 		return f
 	}
 	if s.packed() {
-		if !r.keepUnder(&s, r.mayWork) {
+		if !r.keepUnder(&s, r.mayWork) || !r.takeOut(&s, r.mayWork) {
 			return refuse(CodeTooMuchWork, r.at, decimal(maxWorkAuthor))
 		}
-		r.takeOut(&s)
 		item = s.freed()
 	}
 	item.Custodian = r.rec.To
@@ -287,8 +286,12 @@ func (r *resolveRun) handOverItem(s standing) *Finding {
 
 // mayGo is R12 for what is handed over: nothing leaves by agreement that could not be shipped.
 func (r *resolveRun) mayGo(g goods) *Finding {
-	e := &eventRun{txRun: r.txRun, e: &capturedEvent{timeMs: r.timeMs}, index: -1}
+	paid := freeShare{over: true}
+	e := &eventRun{txRun: r.txRun, e: &capturedEvent{timeMs: r.timeMs}, index: -1, worked: paid, looked: paid}
 	f := e.mayLeave(&g, &departure{to: r.rec.To, owner: r.sh.Owner, as: "handed over to " + r.orgName(r.rec.To)})
 	r.receipt.Flags = append(r.receipt.Flags, e.flags...)
+	if f == nil && e.overworked {
+		return refuse(CodeTooMuchWork, r.at, decimal(maxWorkAuthor))
+	}
 	return f
 }

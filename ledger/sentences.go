@@ -72,7 +72,7 @@ var codes = map[Code]codeInfo{
 	CodeNotInContainer: {"not-in-container", "{0} is not packed in {1}", "Check the identifiers"},
 	CodeContainerFull:  {"container-full", "{0} would hold more than {1} things directly", "Use several containers"},
 	CodeStillPacked:    {"still-packed", "{0} ended with things in it; they count as unpacked", "Unpack it first"},
-	CodeTooMuchWork:    {"too-much-work", "the event is about more things that it does not name, packed in others or in its transformation, than is left of the {0} that a block handles for one author", "Send it again in a later block, or name the things in several events"},
+	CodeTooMuchWork:    {"too-much-work", "the event is about more things that it does not name, packed in others, in its transformation or in notices, than is left of the {0} that a block handles for one author", "Send it again in a later block, or name the things in several events"},
 
 	CodeAssociated:    {"associated", "{0} was associated with {1} at {2t}", "End that association first"},
 	CodeNotAssociated: {"not-associated", "{0} was not associated with {1} at {2t}, as far as is known", "Record when they were associated"},
@@ -136,6 +136,7 @@ var codes = map[Code]codeInfo{
 	CodeUndoneBefore:  {"undone-before", "the event was declared erroneous and undone before", ""},
 	CodeUndoneTooSoon: {"undone-too-soon", "tainted, because the goods were shipped at {0t} and are their receiver's until {1t}", "Void the shipment from then on, or have the receiver receive and ship back"},
 	CodeUndoneHeld:    {"undone-held", "tainted, because undoing it would let goods go that are under an open notice", "Leave it, or wait for the release; record what happens to the goods as it happens"},
+	CodeUndoneExpired: {"undone-expired", "tainted, because {0} expired at {1t} and undoing it would have expired goods under way again", "Leave it; record what happens to the goods as it happens"},
 	CodeNoReason:      {"no-reason", "the declaration does not say what was wrong", "State a reason: did_not_occur or incorrect_data"},
 	CodeNoCorrective:  {"no-corrective", "the corrective event {0} is not on record under this author", "Record it, with that event id"},
 
@@ -204,6 +205,7 @@ var codes = map[Code]codeInfo{
 	CodeNoNotice:       {"no-notice", "there is no notice {0}", "Check the id: it is that of the transaction that gave the notice"},
 	CodeReleased:       {"released", "notice {0} was released at height {1}", ""},
 	CodeNotReleaser:    {"not-releaser", "{0} has not the authority of the {1} that {2} gave", "Ask {2} to release it"},
+	CodeHasSome:        {"has-some", "{0} answered that it has nothing, and has {1}, which is under the {2}", "Record what became of the goods, or answer what was done with them"},
 
 	CodeNoShipment:       {"no-shipment", "{0} is no shipping event on record", "Name the hash of the shipping event"},
 	CodeNotDisputant:     {"not-disputant", "{0} is not the receiver of this shipment ({1} is)", "Have {1} dispute it"},

@@ -57,7 +57,7 @@ var marks = map[Code]bool{
 	CodeUnmeasured: true, CodeGrown: true, CodeCountLoss: true, CodeCountGain: true, CodeCountFirst: true, CodeCountForeign: true,
 	CodeLate: true, CodeOutOfOrder: true, CodeDuplicateEvent: true, CodeDeclared: true, CodeDeclaredNone: true,
 	CodeUndone: true, CodeStandsOn: true, CodeChangedSince: true, CodeWindowOver: true, CodeTooMuchToUndo: true, CodeUndoneBefore: true,
-	CodeNoReason: true, CodeNoCorrective: true, CodeUndoneTooSoon: true, CodeUndoneHeld: true,
+	CodeNoReason: true, CodeNoCorrective: true, CodeUndoneTooSoon: true, CodeUndoneHeld: true, CodeUndoneExpired: true,
 	CodePlotNoPolygon: true, CodePlotUnclear: true,
 }
 

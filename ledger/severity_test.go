@@ -147,7 +147,7 @@ func compareSeverities(rt *rapid.T, off, flag, rej *Update) {
 	}
 	sameWrites(rt, "off and flagged", off, flag)
 	switch {
-	case r.OK() && hasFlag(*r, CodeUndoneHeld): // only a network that rejects keeps goods under a notice by not undoing
+	case r.OK() && (hasFlag(*r, CodeUndoneHeld) || hasFlag(*r, CodeUndoneExpired)): // only a network that rejects keeps such goods by not undoing
 	case r.OK():
 		sameWrites(rt, "flagged and rejecting", flag, rej)
 	case r.Code.always() || r.Code.rule() == 0:

@@ -106,8 +106,8 @@ func (b *blockRun) correctable(h quorum.Height) bool {
 func (e *eventRun) noteEffects() {
 	e.countContents()
 	w := undoWriter{e: e, names: e.names, buf: make([]byte, 0, 512)}
-	for _, k := range e.o.changed() {
-		w.noteKey(k)
+	for _, s := range e.o.changed() {
+		w.noteSlot(s)
 	}
 	if e.params.CorrectionWindow == 0 || (len(w.buf) == 0 && !w.unknown && e.e.onlySees()) {
 		return
@@ -126,8 +126,8 @@ func (e *eventRun) noteEffects() {
 // countContents counts a change of contents as one of the container, and of the outermost one around it.
 func (t *txRun) countContents() {
 	var containers []string
-	for k := range t.o.layers[len(t.o.layers)-1] { // order does not matter: counting is idempotent
-		if id, ok := strings.CutPrefix(k, "contains/"); ok {
+	for _, s := range t.o.onTop() {
+		if id, ok := strings.CutPrefix(s.key, "contains/"); ok {
 			containers = append(containers, id)
 		}
 	}
@@ -145,16 +145,17 @@ func (t *txRun) countContents() {
 }
 
 func (t *txRun) countMove(id string) {
-	key := ItemKey(id)
-	item := peek[Item](t.o, key)
+	key := t.o.itemKey(id)
+	s := t.o.slot(key)
+	item := current[Item](t.o, s)
 	if item == nil {
 		return
 	}
 	moves := uint64(1)
-	if was := peekUnder[Item](t.o, string(key)); was != nil {
+	if was := peekUnder[Item](t.o, s); was != nil {
 		moves = was.Moves + 1
 	}
-	if item.Moves != moves || !t.o.onTop(key) {
+	if item.Moves != moves || !t.o.isOnTop(s) {
 		counted := *item
 		counted.Moves = moves
 		put(t.o, key, counted)
@@ -164,17 +165,16 @@ func (t *txRun) countMove(id string) {
 // stampMoves counts the changes that a transaction without events made, so that no event is undone under it.
 func (t *txRun) stampMoves() {
 	t.countContents()
-	top := t.o.layers[len(t.o.layers)-1]
-	for k, rec := range top { // order does not matter: each record by itself
-		switch rec := rec.(type) {
+	for _, s := range t.o.onTop() {
+		switch rec := s.top().rec.(type) {
 		case *Item:
-			was, _ := under[Item](t.o, k)
+			was, _ := under[Item](t.o, s)
 			itemChange(&was, rec)
 		case *Lot:
-			was, _ := under[Lot](t.o, k)
+			was, _ := under[Lot](t.o, s)
 			lotChange(&was, rec)
 		case *Balance:
-			was, _ := under[Balance](t.o, k)
+			was, _ := under[Balance](t.o, s)
 			if was.Amount != rec.Amount || was.Unmeasured != rec.Unmeasured {
 				rec.Takes, rec.Sets, rec.LastTake, rec.TakenAt = was.Takes, was.Sets+1, crypto.Hash{}, t.height
 			}

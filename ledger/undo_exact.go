@@ -12,45 +12,44 @@ func exactDigest(raw []byte) string {
 	return string(sum[:crypto.HashSize/2])
 }
 
-func (w *undoWriter) exact(space, k string) {
-	w.text(k)
-	is := encoded(w.e.o, space, k)
-	o := w.e.o
-	top := o.layers[len(o.layers)-1]
-	o.layers = o.layers[:len(o.layers)-1]
-	was := encoded(o, space, k)
-	o.layers = append(o.layers, top)
-	w.text(string(was))
-	w.text(exactDigest(is))
+func (w *undoWriter) exact(space string, s *slot) {
+	w.text(s.key)
+	w.text(string(encoded(w.e.o, space, s, true)))
+	w.text(exactDigest(encoded(w.e.o, space, s, false)))
 }
 
-// encoded is the bytes of a record of which exact notes are taken; nil if there is none.
-func encoded(o *overlay, space, k string) []byte {
+// encoded is the bytes of a record of which exact notes are taken, as it is or as it is below the top layer; nil if there is
+// none.
+func encoded(o *overlay, space string, s *slot, below bool) []byte {
 	switch space {
 	case "transfer":
-		return encodedAs[Shipment](o, k)
+		return encodedAs[Shipment](o, s, below)
 	case "link":
-		return encodedAs[Link](o, k)
+		return encodedAs[Link](o, s, below)
 	case "assoc":
-		return encodedAs[Associations](o, k)
+		return encodedAs[Associations](o, s, below)
 	case "carries":
-		return encodedAs[Carried](o, k)
+		return encodedAs[Carried](o, s, below)
 	case "claimed":
-		return encodedAs[ClaimAccount](o, k)
+		return encodedAs[ClaimAccount](o, s, below)
 	case "uses":
-		return encodedAs[uses](o, k)
+		return encodedAs[uses](o, s, below)
 	case "hold", "linkhold":
-		return encodedAs[Hold](o, k)
+		return encodedAs[Hold](o, s, below)
 	}
-	panic("ledger: no exact notes of " + k)
+	panic("ledger: no exact notes of " + s.key)
 }
 
-func encodedAs[T any](o *overlay, k string) []byte {
-	rec, ok := get[T](o, []byte(k))
-	if !ok {
+func encodedAs[T any](o *overlay, s *slot, below bool) []byte {
+	look := current[T]
+	if below {
+		look = peekUnder[T]
+	}
+	rec := look(o, s)
+	if rec == nil {
 		return nil
 	}
-	return mustMarshal(&rec)
+	return mustMarshal(rec)
 }
 
 // restore puts back a record from its bytes; nil deletes it.

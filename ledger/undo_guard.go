@@ -7,15 +7,15 @@ import (
 )
 
 // What undoing must not do although nothing stands on the event: end a shipment before its receiver's time is over (R7),
-// and let goods go that are under a notice (R12). An error declaration is not a way around what could not be done by
-// ordinary events.
+// have expired goods under way (R13), and let goods go that are under a notice (R12). An error declaration is not a way
+// around what could not be done by ordinary events.
 
 // forbids says why the event is not undone; nil if it may be.
 func (u *undoing) forbids() *Finding {
-	if f := u.tooSoon(); f != nil || !u.e.noticesOpen() {
+	if f := u.tooSoon(); f != nil {
 		return f
 	}
-	if f := u.shipsAgain(); f != nil {
+	if f := u.shipsAgain(); f != nil || !u.e.noticesOpen() {
 		return f
 	}
 	return u.loosens()
@@ -31,7 +31,8 @@ func (u *undoing) tooSoon() *Finding {
 	return finding(CodeUndoneTooSoon, "", decimal(sh.TimeMs), decimal(from)).against(sh.Event, sh.Tx, sh.Height)
 }
 
-// shipsAgain is R12 for a taking back: without it the goods would be under way again, as if they had been shipped now.
+// shipsAgain is R12 and R13 for a taking back: without it the goods would be under way again, as if they had been shipped when
+// it says they were taken back.
 func (u *undoing) shipsAgain() *Finding {
 	c := u.e.e
 	if c.act != actVoid {
@@ -41,9 +42,18 @@ func (u *undoing) shipsAgain() *Finding {
 	if c.parent.id != "" {
 		g.items = append(g.items, c.parent)
 	}
-	f := u.e.mayLeave(&g, &departure{as: "under way again"})
+	f := u.e.namedNotExpired(&g)
 	if f == nil {
+		f = u.e.mayLeave(&g, &departure{as: "under way again"})
+	}
+	switch {
+	case f == nil:
 		return nil
+	case f.Code == CodeTooMuchInside:
+		return finding(CodeTooMuchToUndo, f.Field)
+	case f.Code.rule() == 13:
+		n := len(f.Args) // each of these ends with the thing, its date and the time of the event
+		return finding(CodeUndoneExpired, f.Field, f.Args[n-3], f.Args[n-2])
 	}
 	return finding(CodeUndoneHeld, f.Field).against(crypto.Hash{}, f.Conflict.Tx, f.Conflict.Height)
 }
@@ -59,7 +69,11 @@ func (u *undoing) loosens() *Finding {
 		if !ok {
 			continue
 		}
-		if _, stop := u.e.loosened(&s, u.e.author); stop != nil {
+		_, stop, ok := u.e.loosened(&s, u.e.author, u.e.mayWork)
+		switch {
+		case !ok:
+			return finding(CodeTooMuchToUndo, "")
+		case stop != nil:
 			return finding(CodeUndoneHeld, "").against(crypto.Hash{}, stop.ID, stop.Height)
 		}
 	}

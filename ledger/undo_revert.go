@@ -100,7 +100,7 @@ func (u *undoing) stands(n *undoNote) *obstacle {
 		}
 	case noteExact:
 		space, _, _ := strings.Cut(n.key, "/")
-		if exactDigest(encoded(o, space, n.key)) == n.after {
+		if exactDigest(encoded(o, space, o.slot([]byte(n.key)), false)) == n.after {
 			return nil
 		}
 		if space == "assoc" {
@@ -373,7 +373,7 @@ func (u *undoing) undoEdge(key string) {
 // undoSoft puts back where uses are counted, and what a link is under.
 func (u *undoing) undoSoft(n *undoNote) {
 	space, _, _ := strings.Cut(n.key, "/")
-	if space != "hold" && exactDigest(encoded(u.e.o, space, n.key)) == n.after {
+	if space != "hold" && exactDigest(encoded(u.e.o, space, u.e.o.slot([]byte(n.key)), false)) == n.after {
 		restore(u.e.o, space, n.key, []byte(n.before))
 	}
 }
@@ -382,7 +382,7 @@ func (u *undoing) undoSoft(n *undoNote) {
 // stays under them: it may have been made of the same in other ways.
 func (u *undoing) undoHold(n *undoNote) {
 	space, id, _ := strings.Cut(n.key, "/")
-	if space != "hold" || u.e.known(id) || exactDigest(encoded(u.e.o, space, n.key)) != n.after {
+	if space != "hold" || u.e.known(id) || exactDigest(encoded(u.e.o, space, u.e.o.slot([]byte(n.key)), false)) != n.after {
 		return
 	}
 	restore(u.e.o, space, n.key, []byte(n.before))

@@ -26,37 +26,37 @@ const (
 	noteClears   noteKind = 10 // of a parent from which all devices may be detached at once
 )
 
-// noteKey notes what became of one state key.
-func (w *undoWriter) noteKey(k string) {
-	space, rest, _ := strings.Cut(k, "/")
+// noteSlot notes what became of one state key.
+func (w *undoWriter) noteSlot(s *slot) {
+	space, rest, _ := strings.Cut(s.key, "/")
 	switch space {
 	case "event", "eventid", "errorid", "attached":
 		// The event stays on record, under its id. What is attached to a parent follows from the devices.
 	case "obj":
-		w.item(rest, k)
+		w.item(rest, s)
 	case "lot":
-		w.lot(rest, k)
+		w.lot(rest, s)
 	case "bal":
-		w.balance(k)
+		w.balance(s)
 	case "contains":
-		w.contents(rest, k)
+		w.contents(rest, s)
 	case "transit":
-		w.transit(k)
+		w.transit(s)
 	case "made", "used", "use":
 		w.kind(noteEdge)
-		w.text(k)
+		w.text(s.key)
 	case "transfer", "link", "assoc", "carries", "claimed":
 		w.kind(noteExact)
-		w.exact(space, k)
+		w.exact(space, s)
 		switch space {
 		case "transfer":
-			w.arrivals(k)
+			w.arrivals(s)
 		case "assoc":
-			w.clears(k)
+			w.clears(s)
 		}
 	case "uses", "linkhold", "hold":
 		w.kind(noteSoft)
-		w.exact(space, k)
+		w.exact(space, s)
 	case "follow", "following", "turn", "notices", "over", "overat":
 		// Where notices are on their way to stays as it is: to go there once too often does no harm.
 	case "receivers", "shippers":
@@ -171,9 +171,9 @@ func itemChange(was, is *Item) uint64 {
 	return mask
 }
 
-func (w *undoWriter) item(id, k string) {
-	is := w.e.o.layers[len(w.e.o.layers)-1][k].(*Item)
-	was, existed := peekUnder[Item](w.e.o, k), true
+func (w *undoWriter) item(id string, s *slot) {
+	is := s.top().rec.(*Item)
+	was, existed := peekUnder[Item](w.e.o, s), true
 	if was == nil {
 		was, existed = new(Item), false
 	}
@@ -252,9 +252,9 @@ func lotChange(was, is *Lot) uint64 {
 	return mask
 }
 
-func (w *undoWriter) lot(id, k string) {
-	is := w.e.o.layers[len(w.e.o.layers)-1][k].(*Lot)
-	was, existed := under[Lot](w.e.o, k)
+func (w *undoWriter) lot(id string, s *slot) {
+	is := s.top().rec.(*Lot)
+	was, existed := under[Lot](w.e.o, s)
 	mask := lotChange(&was, is)
 	if !existed || was.Flags&FlagUndone != 0 && is.Flags&FlagUndone == 0 {
 		mask = bitAbsent
@@ -289,13 +289,13 @@ func (w *undoWriter) lot(id, k string) {
 	}
 }
 
-func (w *undoWriter) balance(k string) {
-	rec, there := w.e.o.layers[len(w.e.o.layers)-1][k].(*Balance)
+func (w *undoWriter) balance(s *slot) {
+	rec, there := s.top().rec.(*Balance)
 	if !there {
 		w.unknown = true // nothing deletes a balance but undoing
 		return
 	}
-	was, existed := under[Balance](w.e.o, k)
+	was, existed := under[Balance](w.e.o, s)
 	lowered := rec.Amount.cmp(was.Amount) < 0
 	rec.Takes = was.Takes
 	if lowered {
@@ -308,7 +308,7 @@ func (w *undoWriter) balance(k string) {
 		rec.LastTake, rec.TakenAt = w.e.e.hash, w.e.height
 	}
 	w.kind(noteBalance)
-	w.text(k)
+	w.text(s.key)
 	w.flag(existed)
 	w.flag(was.Unmeasured)
 	w.amount(was.Amount)
@@ -322,15 +322,24 @@ func (w *undoWriter) balance(k string) {
 	w.number(rec.Arrivals)
 }
 
-func (w *undoWriter) contents(id, k string) {
-	was, _ := under[Contents](w.e.o, k)
-	is, _ := get[Contents](w.e.o, []byte(k))
+func (w *undoWriter) contents(id string, s *slot) {
+	was, _ := under[Contents](w.e.o, s)
+	is := onTop[Contents](s)
 	w.kind(noteContents)
 	w.text(id)
 	w.texts(missingFrom(was.Items, is.Items))
 	w.texts(missingFrom(is.Items, was.Items))
 	w.packed(missingPacked(was.Quantities, is.Quantities))
 	w.packed(missingPacked(is.Quantities, was.Quantities))
+}
+
+// onTop is the record that the event put, zero if it deleted it.
+func onTop[T any](s *slot) T {
+	if rec := as[T](s.top().rec); rec != nil {
+		return *rec
+	}
+	var none T
+	return none
 }
 
 // missingPacked lists the amounts of an ascending list that are not the same in another.
@@ -365,27 +374,27 @@ func missingFrom(list, other []string) []string {
 	return out
 }
 
-func (w *undoWriter) transit(k string) {
-	was, _ := under[Transit](w.e.o, k)
-	is, _ := get[Transit](w.e.o, []byte(k))
+func (w *undoWriter) transit(s *slot) {
+	was, _ := under[Transit](w.e.o, s)
+	is := onTop[Transit](s)
 	var added []string
-	for _, s := range is.Shipments {
-		if !slices.Contains(was.Shipments, s) {
-			added = append(added, string(s[:]))
+	for _, x := range is.Shipments {
+		if !slices.Contains(was.Shipments, x) {
+			added = append(added, string(x[:]))
 		}
 	}
 	var gone, order []string
-	for _, s := range was.Shipments {
-		if !slices.Contains(is.Shipments, s) {
-			gone = append(gone, string(s[:]))
+	for _, x := range was.Shipments {
+		if !slices.Contains(is.Shipments, x) {
+			gone = append(gone, string(x[:]))
 		}
-		order = append(order, string(s[:]))
+		order = append(order, string(x[:]))
 	}
 	if len(gone) == 0 {
 		order = nil // where they stood counts only for what is put back
 	}
 	w.kind(noteTransit)
-	w.text(k)
+	w.text(s.key)
 	w.texts(added)
 	w.texts(gone)
 	w.texts(order)
@@ -393,9 +402,9 @@ func (w *undoWriter) transit(k string) {
 
 // arrivals notes how often quantities have come to those who take them out of a shipment, when the event did: had it not,
 // what came to either since might have been taken out of this shipment.
-func (w *undoWriter) arrivals(k string) {
-	was, _ := under[Shipment](w.e.o, k)
-	is, _ := get[Shipment](w.e.o, []byte(k))
+func (w *undoWriter) arrivals(s *slot) {
+	was, _ := under[Shipment](w.e.o, s)
+	is := onTop[Shipment](s)
 	for _, q := range missingPacked(was.Quantities, is.Quantities) {
 		for _, who := range []crypto.Address{is.From, is.To} {
 			key := BalanceKey(q.Lot, who, q.Unit, Available)
@@ -409,9 +418,9 @@ func (w *undoWriter) arrivals(k string) {
 
 // clears notes how often all devices were taken off the parents at which a device came or went: had it not, the next time
 // would have been another matter.
-func (w *undoWriter) clears(k string) {
-	was, _ := under[Associations](w.e.o, k)
-	is, _ := get[Associations](w.e.o, []byte(k))
+func (w *undoWriter) clears(s *slot) {
+	was, _ := under[Associations](w.e.o, s)
+	is := onTop[Associations](s)
 	var parents []string
 	for _, a := range slices.Concat(was.Intervals, is.Intervals) {
 		if slices.Contains(was.Intervals, a) != slices.Contains(is.Intervals, a) && !slices.Contains(parents, a.Parent) {

@@ -83,6 +83,18 @@ func (e *eventRun) mayWork(n int) bool {
 // mayWork is that of a transaction that is no capture: nothing of it is free.
 func (t *txRun) mayWork(n int) bool { return t.work.spend(t.author, n) }
 
+// rewriting is the work of a change in the list of n names of a container: the first in a block has all of it written anew, further
+// ones copy it.
+func (b *blockRun) rewriting(container string, n int) int {
+	if b.o.slot(ContentsKey(container)).top() != nil {
+		return n / idsPerWork / copiesPerWriting
+	}
+	return n / idsPerWork
+}
+
+// copiesPerWriting is how many times a list is copied in the time in which it is encoded, hashed and written.
+const copiesPerWriting = 32
+
 // tooMuchWork refuses an event for which the block had not enough left, whatever the severities.
 func (e *eventRun) tooMuchWork() *Finding {
 	if !e.overworked {
@@ -96,10 +108,10 @@ func (e *eventRun) mayLook() bool {
 	return !e.looked.over && e.looked.had < freeWork || e.looks.left(e.author) > 0
 }
 
-// chargeLook counts one thing looked at, and what a long list of notices costs. What an event names is looked at in any case:
-// that takes no more than the author's part.
+// chargeLook counts one thing looked at inside another, and what a long list of notices costs. The last look may take more than is
+// left, but no more is counted than the author's part.
 func (e *eventRun) chargeLook(notices int) {
-	if n := e.looked.take(1 + notices/8); n > 0 {
+	if n := e.looked.take(1 + notices/noticesPerWork); n > 0 {
 		e.looks.charge(e.author, min(n, max(0, e.looks.left(e.author))))
 	}
 }

@@ -269,6 +269,10 @@ func flagTable(p *printer, flags []api.Fault) {
 		if count[code] > 1 {
 			times = fmt.Sprintf(" %d times, first", count[code])
 		}
-		p.line("  recorded, but flagged by %s (%s)%s: %s", f.Rule, f.Code, times, f.Detail)
+		by := ""
+		if f.Rule != "" {
+			by = " by " + f.Rule
+		}
+		p.line("  recorded, but flagged%s (%s)%s: %s", by, f.Code, times, f.Detail)
 	}
 }

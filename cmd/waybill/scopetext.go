@@ -45,6 +45,9 @@ func drawScope(p *printer, s *api.ScopeInfo, names *directory) {
 		if h.Address.IsZero() {
 			row[1] = "is not on this ledger"
 		}
+		if h.StillHas {
+			row[1] += ", and has some"
+		}
 		if h.Ack != nil {
 			row[2], row[3] = clock(h.Ack.TimeMs), h.Ack.Note
 		}

@@ -1,8 +1,10 @@
 package index
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -34,27 +36,38 @@ const (
 // registerVersion is raised whenever the table or what is listed changes.
 const registerVersion = 1
 
-// Register puts the register's part of a block into its batch. It is ledger/store's Options.Beside.
+// Register puts the register's part of a block into its batch, in the order of keys. It is ledger/store's Options.Beside.
 func Register(b *pebble.Batch, height quorum.Height, writes []ledger.Write) error {
-	for _, w := range writes {
-		if err := registerRecord(b, w.Key, w.Value); err != nil {
-			return err
-		}
-	}
-	return b.Set([]byte{prefixRegister}, registerCursor(height), nil)
-}
-
-func registerRecord(b *pebble.Batch, key, value []byte) error {
-	places, err := ledger.PlacesOf(key, value)
-	if err != nil {
+	if err := b.Set([]byte{prefixRegister}, registerCursor(height), nil); err != nil {
 		return err
 	}
-	for _, p := range places {
-		at := append(placeStem(p.List, p.Scope), placeEnd(p.Height, p.ID)...)
-		if p.Off {
-			err = b.Delete(at, nil)
+	return registerRecords(b, writes)
+}
+
+// entry is a key of the register; off: it is not there any more.
+type entry struct {
+	key []byte
+	off bool
+}
+
+func registerRecords(b *pebble.Batch, writes []ledger.Write) error {
+	var list []entry
+	for _, w := range writes {
+		places, err := ledger.PlacesOf(w.Key, w.Value)
+		if err != nil {
+			return err
+		}
+		for _, p := range places {
+			list = append(list, entry{append(placeStem(p.List, p.Scope), placeEnd(p.Height, p.ID)...), p.Off})
+		}
+	}
+	slices.SortStableFunc(list, func(x, y entry) int { return bytes.Compare(x.key, y.key) })
+	for _, p := range list {
+		var err error
+		if p.off {
+			err = b.Delete(p.key, nil)
 		} else {
-			err = b.Set(at, nil, nil)
+			err = b.Set(p.key, nil, nil)
 		}
 		if err != nil {
 			return err
@@ -108,10 +121,8 @@ func OpenRegister(db *pebble.DB, apply func(*pebble.Batch, bool) error, height q
 			if err != nil {
 				return errors.Join(err, b.Close())
 			}
-			for _, e := range list {
-				if err := registerRecord(b, e.Key, e.Value); err != nil {
-					return errors.Join(fail(ErrCorrupt, err, "making the register again"), b.Close())
-				}
+			if err := registerRecords(b, list); err != nil {
+				return errors.Join(fail(ErrCorrupt, err, "making the register again"), b.Close())
 			}
 			if err := apply(b, false); err != nil {
 				return fail(ErrIO, err, "making the register again")

@@ -9,12 +9,19 @@ import (
 )
 
 // frame writes a list of byte strings: count:4, then length:4 and bytes of each.
-func frame(items [][]byte) []byte {
+func frame(items [][]byte) []byte { return appendFrame(make([]byte, 0, framedSize(items)), items) }
+
+// framedSize is how many bytes frame writes.
+func framedSize(items [][]byte) int {
 	size := 4
 	for _, it := range items {
 		size += 4 + len(it)
 	}
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, size), uint32(len(items)))
+	return size
+}
+
+func appendFrame(b []byte, items [][]byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(items)))
 	for _, it := range items {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(it)))
 		b = append(b, it...)
@@ -138,7 +145,11 @@ type Location struct {
 }
 
 func encodeLocation(l Location, event bool) []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(l.Height))
+	return appendLocation(make([]byte, 0, 16), l, event)
+}
+
+func appendLocation(b []byte, l Location, event bool) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(l.Height))
 	b = binary.BigEndian.AppendUint32(b, uint32(l.Tx))
 	if event {
 		b = binary.BigEndian.AppendUint32(b, uint32(l.Event))

@@ -78,23 +78,3 @@ func wholePage(patch []byte) ([]byte, error) {
 	}
 	return patch[len(crypto.WholePatch):], nil
 }
-
-// setPage writes a page, or what changed in it if that is much less.
-func (c *commit) setPage(key []byte, p *crypto.Page) {
-	if c.err != nil {
-		return
-	}
-	if p.New || 2*len(p.Patch) > len(p.Data) {
-		op := c.batch.SetDeferred(len(key), 8+len(crypto.WholePatch)+len(p.Data))
-		copy(op.Key, key)
-		binary.BigEndian.PutUint64(op.Value, uint64(c.header.Height))
-		copy(op.Value[8+copy(op.Value[8:], crypto.WholePatch):], p.Data)
-		c.err = op.Finish()
-		return
-	}
-	op := c.batch.MergeDeferred(len(key), 8+len(p.Patch))
-	copy(op.Key, key)
-	binary.BigEndian.PutUint64(op.Value, uint64(c.header.Height))
-	copy(op.Value[8:], p.Patch)
-	c.err = op.Finish()
-}

@@ -46,13 +46,14 @@ type Store struct {
 
 	base quorum.Height // set while opening
 
-	tree      *crypto.Tree  // used by Commit only
-	records   *recordCache  // of the present state
-	filter    *keyFilter    // of the present state
-	filled    chan struct{} // closed when nobody fills the filter any more
-	batch     *pebble.Batch // memory of the last block's, empty; nil: none. Used by Commit only
-	batchSize int           // bytes of the last block's batch; used by Commit only
-	undo      undoRecord    // memory of the last block's; used by Commit only
+	tree       *crypto.Tree  // used by Commit only
+	records    *recordCache  // of the present state
+	filter     *keyFilter    // of the present state
+	filled     chan struct{} // closed when nobody fills the filter any more
+	batch      *pebble.Batch // memory of the last block's, empty; nil: none. Used by Commit only
+	batchRoom  int           // bytes that batch was made for; used by Commit only
+	besideSize int           // bytes that others put into the last block's batch; used by Commit only
+	undo       undoRecord    // memory of the last block's; used by Commit only
 
 	tip atomic.Pointer[tipRecord] // written by Commit only
 

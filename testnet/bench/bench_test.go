@@ -116,15 +116,15 @@ func TestQuantile(t *testing.T) {
 // BenchmarkExecute is one block of the execution rows, for profiles: -cpu 1 -cpuprofile.
 func BenchmarkExecute(b *testing.B) {
 	for _, x := range []struct {
-		name  string
-		goods shape
-	}{{"stocked", stocked}, {"whole", whole}} {
-		b.Run(x.name, func(b *testing.B) { benchmarkExecute(b, x.goods) })
+		name          string
+		goods         shape
+		batches, warm int
+	}{{"full", stocked, batchesPerFullBlock, 3}, {"stocked", stocked, batchesPerBlock, 20}, {"whole", whole, batchesPerBlock, 20}} {
+		b.Run(x.name, func(b *testing.B) { benchmarkExecute(b, x.goods, x.batches, x.warm) })
 	}
 }
 
-func benchmarkExecute(b *testing.B, goods shape) {
-	const warmBlocks = 20
+func benchmarkExecute(b *testing.B, goods shape, batches, warmBlocks int) {
 	c, err := newChain(1)
 	if err != nil {
 		b.Fatal(err)
@@ -135,12 +135,12 @@ func benchmarkExecute(b *testing.B, goods shape) {
 	}
 	blocks := make([]*block, warmBlocks+b.N)
 	if goods == stocked {
-		if err := c.stock(s, len(blocks)*batchesPerBlock); err != nil {
+		if err := c.stock(s, len(blocks)*batches); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for i := range blocks {
-		if blocks[i], err = c.bulk(goods, batchesPerBlock, false); err != nil {
+		if blocks[i], err = c.bulk(goods, batches, false); err != nil {
 			b.Fatal(err)
 		}
 	}
