@@ -117,12 +117,8 @@ func (s *Server) getRecallScope(r *request) (*reply, error) {
 		}
 		info := read.notice(n)
 		out.Notice = &info
-		counts, err := ledger.ReadNotices(read.view)
-		if err != nil {
-			return nil, err
-		}
-		out.Spreading = counts != nil && counts.Head != counts.Tail
-		return n.Subjects, nil
+		out.Spreading, err = ledger.ReadFollowing(read.view, n.ID)
+		return n.Subjects, err
 	})
 }
 

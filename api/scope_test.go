@@ -248,6 +248,7 @@ func TestRecallScope(t *testing.T) {
 		string(ledger.AckKey(id(2), farmAddress)):  ledger.Ack{Organisation: farmAddress, Status: ledger.AckDestroyed, Height: 11},
 		string(ledger.AckKey(id(2), otherAddress)): ledger.Ack{Organisation: otherAddress, Status: ledger.AckNothing, Height: 11},
 		string(ledger.NoticesKey()):                ledger.Notices{Open: 3, Head: 1, Tail: 2},
+		string(ledger.FollowingKey(id(1))):         uint64(1), // that it is there counts
 	})
 	scope, err := c.RecallScope(ctx, id(1), 0)
 	check(t, err)
@@ -263,6 +264,9 @@ func TestRecallScope(t *testing.T) {
 	}
 	of, err := c.RecallScope(ctx, id(2), 0)
 	check(t, err)
+	if of.Spreading {
+		t.Error("another notice is still on its way, not this one")
+	}
 	if got := parts(of); !slices.Equal(got, []string{"on_hand 2 s", "sold 1 <"}) {
 		t.Errorf("a class is every serial of it: %q", got)
 	}

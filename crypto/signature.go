@@ -39,18 +39,6 @@ func (s *Signature) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseSignature accepts 64 bytes whose r and s are in range and s low; the error is of kind ErrSignature.
-func ParseSignature(b []byte) (Signature, error) {
-	if len(b) != SignatureSize {
-		return Signature{}, refuse(ErrSignature, "a signature is %d bytes, got %d", SignatureSize, len(b))
-	}
-	s := Signature(b)
-	if _, err := s.scalars(); err != nil {
-		return Signature{}, err
-	}
-	return s, nil
-}
-
 // scalars reads r and s strictly: both in [1, n-1], s at most n/2.
 func (s Signature) scalars() (*ecdsa.Signature, error) {
 	var rr, ss secp256k1.ModNScalar
@@ -87,16 +75,6 @@ type Check struct {
 // canonical and decred's Verify accepts it. It is the one function that checks signatures; a faster joint check may
 // replace its inside without changing any answer.
 func VerifyBatch(checks []Check) []bool { return (*KeyCache)(nil).VerifyBatch(checks) }
-
-// AllValid is true when every check of the batch holds; true for an empty batch.
-func AllValid(checks []Check) bool {
-	for _, ok := range VerifyBatch(checks) {
-		if !ok {
-			return false
-		}
-	}
-	return true
-}
 
 func verify(point *secp256k1.PublicKey, c *Check) bool {
 	sig, err := c.Signature.scalars()

@@ -45,11 +45,6 @@ func ReadOrganisationNamed(v View, name string) (*Organisation, error) {
 // ReadPrefix returns a company prefix; nil if nobody ever held it.
 func ReadPrefix(v View, digits string) (*Prefix, error) { return read[Prefix](v, PrefixKey(digits)) }
 
-// ReadDelegation returns a delegation, also one that ended; nil if there never was one.
-func ReadDelegation(v View, from, to crypto.Address, scope string) (*Delegation, error) {
-	return read[Delegation](v, DelegationKey(from, to, canonical(scope)))
-}
-
 // ReadMasterData returns what was recorded about a "product", "location" or "party"; nil if nothing was.
 func ReadMasterData(v View, typ, id string) (*MasterData, error) {
 	return read[MasterData](v, MasterDataKey(typ, canonical(id)))

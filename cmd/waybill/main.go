@@ -100,7 +100,7 @@ func (sh *shell) app() *cli.App {
 		ExitErrHandler:  func(*cli.Context, error) {}, // run decides the exit status
 		Commands: []*cli.Command{
 			sh.walletCommand(), sh.sendCommand(), sh.stakeCommand(), sh.validatorsCommand(),
-			sh.captureCommand(), sh.shipCommand(), sh.receiveCommand(), sh.disputeCommand(), sh.recallCommand(), sh.eventsCommand(), sh.traceCommand(), sh.itemCommand(), sh.txCommand(), sh.blockCommand(),
+			sh.captureCommand(), sh.shipCommand(), sh.receiveCommand(), sh.disputeCommand(), sh.recallCommand(), sh.eventsCommand(), sh.traceCommand(), sh.itemCommand(), sh.attachedCommand(), sh.txCommand(), sh.blockCommand(),
 			sh.certificateCommand(), sh.verifyCommand(), sh.idCommand(), sh.hashCommand(),
 			sh.balanceCommand(), sh.massBalanceCommand(), sh.attestCommand(), sh.anchorCommand(), sh.yieldCommand(), sh.govCommand(),
 			sh.orgCommand(), sh.prefixCommand(), sh.delegateCommand(), sh.describeCommand(), sh.keyCommand(),

@@ -132,7 +132,7 @@ func TestSignerRun(t *testing.T) {
 			if err != nil || a[0].Refused != nil || a[1].Refused == nil || a[2].Signature != a[0].Signature {
 				t.Fatalf("view %d: %+v, %v", view, a, err)
 			}
-			if !crypto.AllValid([]crypto.Check{{Key: key.Public(), Digest: quorum.VoteDigest(genesis.Hash(), crypto.Hash{}, testVote(0, view, 1).Vote), Signature: a[0].Signature}}) {
+			if !crypto.VerifyBatch([]crypto.Check{{Key: key.Public(), Digest: quorum.VoteDigest(genesis.Hash(), crypto.Hash{}, testVote(0, view, 1).Vote), Signature: a[0].Signature}})[0] {
 				t.Fatalf("view %d: the signature is none", view)
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ import (
 func (sh *shell) walletCommand() *cli.Command {
 	weak := &cli.BoolFlag{Name: "light", Usage: "make a file whose passphrase is quick to guess; for tests and throw-away networks only"}
 	words := &cli.StringFlag{Name: "words-file", Usage: "`FILE` that holds the recovery words, - for standard input; without it the terminal asks"}
+	key := &cli.StringFlag{Name: "key-file", Usage: "`FILE` that holds a private key instead, 64 hexadecimal digits; - for standard input. A wallet made of it has no recovery words"}
 	reveal := &cli.BoolFlag{Name: "show-words", Usage: "print the recovery words even where standard output is no terminal"}
 	files := []cli.Flag{walletsFlag(), outputFlag()}
 	secret := append(passwordFlags(), files...)
@@ -29,9 +31,10 @@ func (sh *shell) walletCommand() *cli.Command {
 				Flags:       append([]cli.Flag{weak, reveal}, secret...), Action: sh.walletNew,
 			},
 			{
-				Name: "import", ArgsUsage: "NAME", Usage: "make a wallet from recovery words",
-				Description: "  waybill wallet import farm\n  waybill wallet import farm --words-file words.txt --password-file farm.pass",
-				Flags:       append([]cli.Flag{weak, words}, secret...), Action: sh.walletImport,
+				Name: "import", ArgsUsage: "NAME", Usage: "make a wallet from recovery words, or from a bare key",
+				Description: "  waybill wallet import farm\n  waybill wallet import farm --words-file words.txt --password-file farm.pass\n" +
+					"  waybill wallet import cooler --key-file key.hex",
+				Flags: append([]cli.Flag{weak, words, key}, secret...), Action: sh.walletImport,
 			},
 			{
 				Name: "list", Usage: "the wallets in your folder",
@@ -146,15 +149,7 @@ func (sh *shell) walletImport(c *cli.Context) error {
 	if err := mayCreate(folder, args[0]); err != nil {
 		return err
 	}
-	words, err := sh.readWords(c)
-	if err != nil {
-		return err
-	}
-	pass, err := sh.newPassphrase(c, c.Bool("light"))
-	if err != nil {
-		return err
-	}
-	w, err := folder.Import(args[0], words, pass, strengthOf(c))
+	w, err := sh.importInto(c, folder, args[0])
 	if err != nil {
 		return err
 	}
@@ -168,16 +163,63 @@ func (sh *shell) walletImport(c *cli.Context) error {
 	return nil
 }
 
+// importInto reads the words, or the key, before it asks for a passphrase.
+func (sh *shell) importInto(c *cli.Context, folder *wallet.Folder, name string) (*wallet.Wallet, error) {
+	if path := c.String("key-file"); path != "" {
+		if c.String("words-file") != "" {
+			return nil, usage("a wallet is made from words or from a key: --words-file or --key-file")
+		}
+		key, err := sh.readKey(path)
+		if err != nil {
+			return nil, err
+		}
+		pass, err := sh.newPassphrase(c, c.Bool("light"))
+		if err != nil {
+			return nil, err
+		}
+		return folder.ImportKey(name, key, pass, strengthOf(c))
+	}
+	words, err := sh.readWords(c)
+	if err != nil {
+		return nil, err
+	}
+	pass, err := sh.newPassphrase(c, c.Bool("light"))
+	if err != nil {
+		return nil, err
+	}
+	return folder.Import(name, words, pass, strengthOf(c))
+}
+
+// readKey reads a private key; no error shows any of it.
+func (sh *shell) readKey(path string) (crypto.PrivateKey, error) {
+	text, err := sh.secretAt(path)
+	if err != nil {
+		return crypto.PrivateKey{}, err
+	}
+	defer clear(text)
+	raw := make([]byte, crypto.PrivateKeySize)
+	defer clear(raw)
+	if n, err := hex.Decode(raw, text[:min(len(text), 2*len(raw))]); err != nil || n != len(raw) || len(text) != 2*len(raw) {
+		return crypto.PrivateKey{}, usage("a private key is %d hexadecimal digits on one line", 2*len(raw))
+	}
+	return crypto.PrivateKeyFromBytes(raw)
+}
+
+// secretAt reads a secret from a file that nobody else may read, or ("-") from standard input.
+func (sh *shell) secretAt(path string) ([]byte, error) {
+	if path == "-" {
+		return readSecret(sh.stdin)
+	}
+	return readSecretFile(path)
+}
+
 func (sh *shell) readWords(c *cli.Context) (wallet.Words, error) {
 	var sentence []byte
 	var err error
-	switch path := c.String("words-file"); path {
-	case "":
+	if path := c.String("words-file"); path != "" {
+		sentence, err = sh.secretAt(path)
+	} else {
 		sentence, err = sh.ask("Recovery words, in order: ", "--words-file FILE")
-	case "-":
-		sentence, err = readSecret(sh.stdin)
-	default:
-		sentence, err = readSecretFile(path)
 	}
 	if err != nil {
 		return wallet.Words{}, err

@@ -26,6 +26,5 @@ func signWithNonce(key crypto.PrivateKey, digest crypto.Hash, nonce int) (s cryp
 	}
 	r.PutBytesUnchecked(s[:32])
 	sum.PutBytesUnchecked(s[32:])
-	_, err := crypto.ParseSignature(s[:])
-	return s, err == nil
+	return s, new(crypto.Signature).UnmarshalText([]byte(s.String())) == nil
 }

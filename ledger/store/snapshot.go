@@ -140,7 +140,7 @@ func (b *Base) committing() (quorum.Header, bool) {
 type Restore struct {
 	s        *Store
 	genesis  *ledger.Genesis
-	root     crypto.Hash
+	root     crypto.Hash // of the state that was put so far
 	finished bool
 }
 
@@ -212,9 +212,6 @@ func (r *Restore) Put(entries []Entry) error {
 	r.root = root
 	return nil
 }
-
-// Root is the root of the state that was put so far.
-func (r *Restore) Root() crypto.Hash { return r.root }
 
 // ErrWrongState is what Finish returns when the state is not the certified one.
 var ErrWrongState = errors.New("the restored state is not the certified one")
