@@ -1,10 +1,5 @@
 package crypto
 
-import (
-	"container/list"
-	"slices"
-)
-
 // VersionReader is a PageReader that also tells the version of each page, which is what a [Tree] was told when it made it.
 type VersionReader interface {
 	ReadVersion(PagePath) (data []byte, version uint64, err error)
@@ -15,127 +10,118 @@ type VersionReader interface {
 //
 //  1. What it keeps is what its last update returned. Who does not store that must say so with Forget.
 //  2. An update names the root that it starts from; pages of another tree are forgotten, never used.
-//  3. Between updates it keeps at most the bytes it was told; during one, also the pages that the update touches.
+//  3. Between updates it takes at most the bytes it was told; during one, also what the pages that the update touches take. The
+//     pages that no update used for longest go first. If those that one update uses are too many, it keeps none.
 //
 // It is for one goroutine.
 type Tree struct {
-	cache   pageCache
-	scratch []*treePage
-	most    int // pages that the last update changed
+	limit int // bytes
+	arena pageArena
+	root  int32
+	now   uint32 // counts updates
+
+	// What an update works with, and what it returned.
+	levels []*treeLevel
+	notes  [][]byte
+	noting int // the last of the notes that is in use
+	pages  []Page
 }
 
 // NewTree returns a tree that keeps pages of at most maxBytes, or none.
 func NewTree(maxBytes int) *Tree {
-	return &Tree{cache: pageCache{limit: maxBytes, pages: map[PagePath]*list.Element{}}}
+	t := &Tree{limit: maxBytes}
+	t.Forget()
+	return t
 }
 
 // Update is [UpdateTree] on the tree with this root that r reads. The pages that change become version.
 func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeWrite) (Hash, []Page, error) {
-	if p := t.cache.get(""); p == nil || p.top() != root {
+	if t.top() != root {
 		t.Forget()
 	}
-	u := treeUpdate{reader: r, cache: &t.cache, version: version, scratch: t.scratch, changed: make([]Page, 0, t.most+t.most/8)}
+	u := treeUpdate{Tree: t, reader: r, version: version, base: &root}
 	next, pages, err := u.run(treeOps(writes))
 	if err != nil {
 		t.Forget() // some pages are changed, some are not
 		return Hash{}, nil, err
 	}
-	t.scratch, t.most = u.scratch, len(pages)
-	t.cache.shrink()
+	t.shrink()
 	return next, pages, nil
 }
 
 // Forget drops all pages, so that the next update reads them.
 func (t *Tree) Forget() {
-	clear(t.cache.pages)
-	t.cache.order.Init()
-	t.cache.size = 0
-}
-
-// pageCache keeps pages, the least recently used of which go first. A nil one keeps nothing.
-type pageCache struct {
-	limit int // bytes
-	size  int // bytes
-	pages map[PagePath]*list.Element
-	order list.List // of *cachedPage, most recent first
-}
-
-// cachedPage is a page that was checked: as it is stored, with the hashes that this does not tell. It is as small as it can
-// be without hashing anything twice, because memory is what is slow: a page takes less than half of what a treePage does.
-type cachedPage struct {
-	path    PagePath
-	data    []byte
-	hashes  []Hash // see treePage.ownHashes; the last one is that of the top
-	version uint64
-}
-
-func (p *cachedPage) top() Hash { return p.hashes[len(p.hashes)-1] }
-
-// pageOverhead is about what a page takes in the cache besides data and leaves.
-const pageOverhead = 280
-
-func (p *cachedPage) size() int { return pageOverhead + cap(p.data) + HashSize*cap(p.hashes) }
-
-func (c *pageCache) get(path PagePath) *cachedPage {
-	if c == nil {
-		return nil
+	// A chunk of each size would take this much of the limit at most.
+	const share, chunks = 16, pageUnit * maxPageClass * (maxPageClass + 1) / 2
+	*t = Tree{limit: t.limit, now: t.now}
+	for t.arena.shift < maxChunkShift && chunks<<(t.arena.shift+1) <= t.limit/share {
+		t.arena.shift++
 	}
-	e := c.pages[path]
-	if e == nil {
-		return nil
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*cachedPage)
 }
 
-// memory is what the last version of a page is kept in, to be written over by the next one; nil if it is not kept.
-func (c *pageCache) memory(path PagePath) []byte {
-	if c == nil {
-		return nil
+// top is the root of what is kept.
+func (t *Tree) top() Hash {
+	if t.root == 0 {
+		return Hash{}
 	}
-	if e := c.pages[path]; e != nil {
-		return e.Value.(*cachedPage).data
-	}
-	return nil
+	b := t.arena.bytes(t.root)
+	s := packedShape(b)
+	return *s.hash(b, 0)
 }
 
-// put keeps a page; data is what it encodes as.
-func (c *pageCache) put(path PagePath, p *treePage, data []byte) {
-	if c == nil {
+// begin makes room for an update; what the last one returned is gone.
+func (t *Tree) begin() {
+	t.now++
+	for _, l := range t.levels {
+		l.records, l.paths = l.records[:0], l.paths[:0]
+	}
+	for i := range t.notes {
+		t.notes[i] = t.notes[i][:0]
+	}
+	t.noting = 0
+	clear(t.pages)
+}
+
+// The sizes of what an update works with, in bytes.
+const (
+	treeLevelBytes  = 2048
+	pageRecordBytes = 24
+	pageBytes       = 112
+)
+
+// workBytes is what is kept of the work of updates.
+func (t *Tree) workBytes() int {
+	n := pageBytes*cap(t.pages) + (1<<noteShift+24)*len(t.notes)
+	for _, l := range t.levels {
+		n += treeLevelBytes + pageRecordBytes*cap(l.records) + cap(l.paths)
+	}
+	return n
+}
+
+// size is how many bytes the tree takes.
+func (t *Tree) size() int { return t.arena.size() + t.workBytes() }
+
+// shrink keeps the limit: it forgets some more than is over it, so that not every update has to look through all pages.
+func (t *Tree) shrink() {
+	const share, workShare = 16, 4
+	if t.size() <= t.limit {
 		return
 	}
-	var buf [pageNodes]Hash
-	hashes := p.ownHashes(buf[:0])
-	if e := c.pages[path]; e != nil {
-		kept := e.Value.(*cachedPage)
-		c.size -= kept.size()
-		if kept.data, kept.version = data, p.version; len(hashes) <= cap(kept.hashes) {
-			kept.hashes = append(kept.hashes[:0], hashes...)
-		} else {
-			kept.hashes = slices.Clone(hashes)
-		}
-		c.size += kept.size()
-		c.order.MoveToFront(e)
-		return
+	if t.workBytes() > t.limit/workShare {
+		t.levels, t.notes, t.noting, t.pages = nil, nil, 0, nil // pages are worth more
 	}
-	kept := &cachedPage{path: path, data: data, hashes: slices.Clone(hashes), version: p.version}
-	c.size += kept.size()
-	c.pages[path] = c.order.PushFront(kept)
-}
-
-func (c *pageCache) drop(path PagePath) {
-	if c == nil {
-		return
+	a := &t.arena
+	spare := t.size() - a.chunkTotal() // what does not shrink with the pages
+	for class := range a.classes {
+		spare += a.chunkBytes(class) - pageUnit*class // the last chunk is not full
 	}
-	if e := c.pages[path]; e != nil {
-		c.size -= c.order.Remove(e).(*cachedPage).size()
-		delete(c.pages, path)
+	want := t.limit - t.limit/share - spare
+	if a.shift < maxChunkShift {
+		want -= want / 8 // what the allocator wastes, see chunkBytes
 	}
-}
-
-// shrink forgets what is over the limit.
-func (c *pageCache) shrink() {
-	for c.size > c.limit {
-		c.drop(c.order.Back().Value.(*cachedPage).path)
+	a.evict(t.now, want)
+	a.squeeze()
+	if t.size() > t.limit {
+		t.Forget()
 	}
 }

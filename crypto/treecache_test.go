@@ -56,8 +56,8 @@ func TestTreeIsUpdateTree(t *testing.T) {
 				continue // the update was not stored: the next one starts from the old root
 			}
 			checkPages(t, store, version, pages, wantPages)
-			if root = got; got != wantRoot || tree.cache.size > tree.cache.limit || tree.cache.size < 0 || tree.cache.order.Len() != len(tree.cache.pages) {
-				t.Fatalf("root %s, want %s; %d bytes kept, at most %d", got, wantRoot, tree.cache.size, tree.cache.limit)
+			if root = got; got != wantRoot || tree.size() > max(tree.limit, NewTree(0).size()) {
+				t.Fatalf("root %s, want %s; %d bytes kept, at most %d", got, wantRoot, tree.size(), tree.limit)
 			}
 		}
 	})

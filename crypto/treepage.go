@@ -26,7 +26,7 @@ const (
 	pageNodes = 2*pageSlots - 1
 )
 
-// treePage is a page in memory with the hashes of the nodes between its top and its slots; the zero value is the page that
+// treePage is an unpacked page: with the hashes of the nodes between its top and its slots; the zero value is the page that
 // does not exist. Node 0 is the top, the children of node i are 2i+1 and 2i+2, slot i is node 15+i. A node of kind slotLeaf
 // has that one leaf below it and its hash, whatever its height; a node of kind slotSubtree has at least two leaves below it.
 //
@@ -97,48 +97,19 @@ func (p *treePage) passes(n int) int {
 	return -1
 }
 
-// fill makes p, which is zero, a page that was checked before.
-func (p *treePage) fill(c *cachedPage) {
-	used, leaves := binary.BigEndian.Uint16(c.data), binary.BigEndian.Uint16(c.data[2:])
-	rest, hashes := c.data[4:], c.hashes
-	for i := range pageSlots {
-		n := pageSlots - 1 + i
-		switch {
-		case leaves>>i&1 == 1:
-			p.kind[n] = slotLeaf
-			rest = rest[copy(p.leaf[i].Key[:], rest):]
-			rest = rest[copy(p.leaf[i].Value[:], rest):]
-			p.hash[n], hashes = hashes[0], hashes[1:]
-		case used>>i&1 == 1:
-			p.kind[n] = slotSubtree
-			rest = rest[copy(p.hash[n][:], rest):]
-		}
-	}
-	for n := pageSlots - 2; n >= 0; n-- {
-		if from := p.passes(n); from >= 0 {
-			p.kind[n], p.hash[n] = p.kind[from], p.hash[from]
-		} else {
-			p.kind[n] = slotSubtree
-			p.hash[n], hashes = hashes[0], hashes[1:]
-		}
-	}
-	p.version = c.version
-}
-
-// ownHashes appends the hashes that the page itself is the only one to tell: those of the slots that are leaves, then those
-// of the nodes that join two others, from the last to the top.
-func (p *treePage) ownHashes(list []Hash) []Hash {
+// pack makes a packed page of p and what it is stored as.
+func (p *treePage) pack(b, data []byte) {
+	b = b[copy(b, data):]
 	for i := pageSlots - 1; i < pageNodes; i++ {
 		if p.kind[i] == slotLeaf {
-			list = append(list, p.hash[i])
+			b = b[copy(b, p.hash[i][:]):]
 		}
 	}
-	for n := pageSlots - 2; n >= 0; n-- {
+	for n := range pageSlots - 1 {
 		if p.passes(n) < 0 {
-			list = append(list, p.hash[n])
+			b = b[copy(b, p.hash[n][:]):]
 		}
 	}
-	return list
 }
 
 // top is the hash of the subtree whose top the page is.
@@ -154,25 +125,11 @@ func (p *treePage) below(n int) TreeLeaf {
 	return p.leaf[n-(pageSlots-1)]
 }
 
-// asSlot is what the parent's page says of this page.
-func (p *treePage) asSlot() treeSlot {
-	switch p.kind[0] {
-	case slotEmpty:
-		return treeSlot{}
-	case slotLeaf:
-		return treeSlot{kind: slotLeaf, leaf: p.below(0)}
-	}
-	return treeSlot{kind: slotSubtree, hash: p.hash[0]}
-}
-
 // encode writes the bitmap of slots that are not empty, the bitmap of those that are leaves (16 bits each, slot 0 is
 // the lowest bit), then the slots in order: 64 bytes of a leaf or 32 of a hash. The page that does not exist is nil.
-func (p *treePage) encode() []byte { return p.encodeIn(nil) }
-
-// encodeIn is encode into memory that is used again if it is large enough.
-func (p *treePage) encodeIn(b []byte) []byte {
+func (p *treePage) encode() []byte {
 	var used, leaves uint16
-	size := 4
+	size := pageHead
 	for i := range pageSlots {
 		switch p.kind[pageSlots-1+i] {
 		case slotLeaf:
@@ -186,9 +143,7 @@ func (p *treePage) encodeIn(b []byte) []byte {
 	if used == 0 {
 		return nil
 	}
-	if b = b[:0]; cap(b) < size {
-		b = make([]byte, 0, size)
-	}
+	b := make([]byte, 0, size)
 	b = binary.BigEndian.AppendUint16(b, used)
 	b = binary.BigEndian.AppendUint16(b, leaves)
 	for i := range pageSlots {
@@ -215,14 +170,14 @@ func decodeTreePage(path PagePath, data []byte, p *treePage) error {
 	if data == nil {
 		return nil
 	}
-	if len(data) < 4 {
+	if len(data) < pageHead {
 		return refuse(ErrPage, "page %q has %d bytes", string(path), len(data))
 	}
 	used, leaves := binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
-	if want := 4 + HashSize*(bits.OnesCount16(used)+bits.OnesCount16(leaves)); used == 0 || leaves&^used != 0 || len(data) != want {
+	if want := pageHead + HashSize*(bits.OnesCount16(used)+bits.OnesCount16(leaves)); used == 0 || leaves&^used != 0 || len(data) != want {
 		return refuse(ErrPage, "page %q has a bad bitmap or length (%04x, %04x, %d bytes)", string(path), used, leaves, len(data))
 	}
-	rest := data[4:]
+	rest := data[pageHead:]
 	for i := range pageSlots {
 		s := treeSlot{}
 		switch {
@@ -230,7 +185,7 @@ func decodeTreePage(path PagePath, data []byte, p *treePage) error {
 			s.kind = slotLeaf
 			rest = rest[copy(s.leaf.Key[:], rest):]
 			rest = rest[copy(s.leaf.Value[:], rest):]
-			if nibble(s.leaf.Key, len(path)) != i || !path.covers(s.leaf.Key) {
+			if nibble(&s.leaf.Key, len(path)) != i || !path.covers(s.leaf.Key) {
 				return refuse(ErrPage, "page %q holds a leaf of another place in slot %x", string(path), i)
 			}
 		case used>>i&1 == 1:
@@ -249,34 +204,6 @@ func decodeTreePage(path PagePath, data []byte, p *treePage) error {
 		return refuse(ErrPage, "page %q holds a single leaf, which belongs to its parent", string(path))
 	}
 	return nil
-}
-
-// slotChanges gathers what slots of a page held before an update, ascending by slot.
-type slotChanges struct {
-	mask, used, leaves uint16
-	size               int
-	data               [pageSlots * 2 * HashSize]byte
-}
-
-func (c *slotChanges) note(i int, old *treeSlot) {
-	c.mask |= 1 << i
-	switch old.kind {
-	case slotLeaf:
-		c.used, c.leaves = c.used|1<<i, c.leaves|1<<i
-		c.size += copy(c.data[c.size:], old.leaf.Key[:])
-		c.size += copy(c.data[c.size:], old.leaf.Value[:])
-	case slotSubtree:
-		c.used |= 1 << i
-		c.size += copy(c.data[c.size:], old.hash[:])
-	}
-}
-
-// encode appends a patch (see treepatch.go).
-func (c *slotChanges) encode(b []byte) []byte {
-	b = binary.BigEndian.AppendUint16(b, c.mask)
-	b = binary.BigEndian.AppendUint16(b, c.used)
-	b = binary.BigEndian.AppendUint16(b, c.leaves)
-	return append(b, c.data[:c.size]...)
 }
 
 // UndoPage returns what the page at path was before the update that made it data, given [Page.Undo] of that update. The

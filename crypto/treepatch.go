@@ -74,25 +74,3 @@ func JoinPatches(b, older, newer []byte) ([]byte, error) {
 	}
 	return b, nil
 }
-
-// patch appends the patch that tells the slots of a mask.
-func (p *treePage) patch(b []byte, mask uint16) []byte {
-	var used, leaves uint16
-	for i := range pageSlots {
-		switch p.kind[pageSlots-1+i] {
-		case slotLeaf:
-			used, leaves = used|1<<i, leaves|1<<i
-		case slotSubtree:
-			used |= 1 << i
-		}
-	}
-	b = binary.BigEndian.AppendUint16(b, mask)
-	b = binary.BigEndian.AppendUint16(b, used&mask)
-	b = binary.BigEndian.AppendUint16(b, leaves&mask)
-	for i := range pageSlots {
-		if mask>>i&1 == 1 {
-			b = p.appendSlot(b, i)
-		}
-	}
-	return b
-}

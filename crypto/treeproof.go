@@ -31,7 +31,7 @@ func ProveTree(r PageReader, key []byte) (TreeProof, error) {
 		if path != "" && page.top() != want {
 			return TreeProof{}, refuse(ErrPage, "page %q does not hash to what its parent says", string(path))
 		}
-		slot := nibble(at, len(path))
+		slot := nibble(&at, len(path))
 		end := p.descend(&page, slot)
 		switch page.kind[end] {
 		case slotSubtree:

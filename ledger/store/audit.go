@@ -128,7 +128,7 @@ func auditUndo(b []byte) error {
 		if err != nil {
 			return err
 		}
-		if i > 0 && (v.kind < last.kind || v.kind == last.kind && bytes.Compare(v.name, last.name) <= 0) {
+		if i > 0 && v.compare(last.kind, last.name) <= 0 {
 			return errUndo
 		}
 		last = v

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func decodeStep(b []byte) (step, error) {
 }
 
 // undoRecord gathers what a block replaced: the keys of its steps, and versions. Versions come in ascending order of kind
-// and name: first pages by path, then state by key.
+// and name: first pages by the length of the path and then by path, as they are at 0x21, then state by key.
 type undoRecord struct {
 	steps   [][]byte
 	offsets []uint32
@@ -188,6 +189,14 @@ func (u *undo) at(i int) (replacedVersion, error) {
 	return v, err
 }
 
+// compare tells whether a version comes before that of a name (-1), after it, or is of it.
+func (v *replacedVersion) compare(kind byte, name []byte) int {
+	if v.kind == kind && kind == replacedPage && len(v.name) != len(name) {
+		return cmp.Compare(len(v.name), len(name))
+	}
+	return cmp.Or(cmp.Compare(v.kind, kind), bytes.Compare(v.name, name))
+}
+
 func (u *undo) offset(i int) uint64 { return uint64(binary.BigEndian.Uint32(u.offsets[4*i:])) }
 
 // find returns the version of a name; false if the block replaced none.
@@ -199,7 +208,7 @@ func (u *undo) find(kind byte, name []byte) (replacedVersion, bool, error) {
 			bad = err
 			return true
 		}
-		return v.kind > kind || v.kind == kind && bytes.Compare(v.name, name) >= 0
+		return v.compare(kind, name) >= 0
 	})
 	if bad != nil || at == u.len() {
 		return replacedVersion{}, false, bad

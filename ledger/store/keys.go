@@ -71,8 +71,9 @@ const (
 // schemaVersion is the version of the table above. A change that older programs would misread raises it. Version 1 knew no
 // epochs. Version 2 kept every replaced value and page in an entry of its own at 0x20 to 0x23, wrote no heights before the
 // present ones, and had units in the keys of balances as they were spelled. Version 3 had whole pages at 0x21
-// only, one list of shipments for a lot, and no records of what notices a crowded thing is under.
-const schemaVersion = 4
+// only, one list of shipments for a lot, and no records of what notices a crowded thing is under. Version 4 had the pages of
+// 0x23 by path alone.
+const schemaVersion = 5
 
 const (
 	replacedState = 's'

@@ -40,7 +40,9 @@ func (c *commit) write(tip *tipRecord) {
 	c.setPlaces(prefixEvent, events)
 	c.epoch()
 	c.setState()
-	c.setPages()
+	for i := range c.pages { // which come as they are kept: by the length of the path, then by path
+		c.setPage(&c.pages[i])
+	}
 	slices.SortFunc(c.steps, func(a, b entry) int { return bytes.Compare(a.key, b.key) })
 	c.setAll(c.steps)
 	for _, old := range c.old {
@@ -151,29 +153,6 @@ func (c *commit) setVersion(key, value []byte) {
 	copy(op.Value[8:], value)
 	c.err = op.Finish()
 }
-
-// setPages writes the changed pages, which come by path, by the length of the path and then by path.
-func (c *commit) setPages() {
-	var next [maxPath + 2]int // where the next page with a path of that length stands in order
-	for i := range c.pages {
-		next[len(c.pages[i].Path)+1]++
-	}
-	for length := range maxPath {
-		next[length+1] += next[length]
-	}
-	order := make([]int32, len(c.pages))
-	for i := range c.pages {
-		length := len(c.pages[i].Path)
-		order[next[length]] = int32(i)
-		next[length]++
-	}
-	for _, i := range order {
-		c.setPage(&c.pages[i])
-	}
-}
-
-// maxPath is the most digits of a crypto.PagePath.
-const maxPath = 63
 
 // patched reports whether little enough of a page changed for a patch of it.
 func patched(p *crypto.Page) bool { return !p.New && p.Data != nil && 2*len(p.Patch) <= len(p.Data) }
