@@ -16,7 +16,7 @@ import (
 // and after every block the records of the state agree with each other.
 func TestAnyEventKeepsTheBooks(t *testing.T) {
 	codesSeen := map[Code]int{}
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		p := anyParams(rt)
 		g := testGenesis(p)
 		for i := range orgs {

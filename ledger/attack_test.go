@@ -89,7 +89,7 @@ func TestRotationOfMany(t *testing.T) {
 // ever close the epoch. At most a third changes, nobody has more than stake and past explain, and in the end the set is
 // what the stake wants.
 func TestElectionNeverFails(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		v := mapView{}
 		p := shortEpochs()
 		p.MinBond = 1

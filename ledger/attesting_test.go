@@ -157,7 +157,7 @@ func TestClaimsAreUndone(t *testing.T) {
 
 // TestNeededIsEnough: what a yield needs is never too little, and too much by less than one in the last decimal.
 func TestNeededIsEnough(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property(t, func(t *rapid.T) {
 		d, err := epcis.NewDecimal(rapid.Int64Range(0, 1_000_000_000).Draw(t, "coefficient"), rapid.IntRange(-6, 6).Draw(t, "exponent"))
 		if err != nil {
 			t.Skip()

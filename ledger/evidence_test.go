@@ -537,7 +537,7 @@ func TestGoldenEvidence(t *testing.T) {
 func TestOnceInAnyOrder(t *testing.T) {
 	genesis := stakers(shortEpochs(), 3_000, 5_000, 5_000, 5_000)
 	start := newNet(t, genesis)
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		net := *start
 		n := &net
 		n.view = start.view.clone()

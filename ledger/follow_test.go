@@ -170,7 +170,7 @@ func TestReleasedNoticesAreFollowedNoFurther(t *testing.T) {
 // TestFollowingDoesNotDependOnTheBudget follows notices through random genealogies, in one go and in small steps between
 // which new events come, and compares with a search.
 func TestFollowingDoesNotDependOnTheBudget(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		b := &blockRun{o: newOverlay(mapView{}), params: DefaultParams(), height: 1}
 		name := func(i int) string { return fmt.Sprintf("urn:example:t:%02d", i) }
 		notices := []crypto.Hash{{1}, {2}}

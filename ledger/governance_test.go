@@ -512,7 +512,7 @@ func TestAnyParams(t *testing.T) {
 			t.Error("no proposal of any passed")
 		}
 	}()
-	rapid.Check(t, func(r *rapid.T) {
+	property(t, func(r *rapid.T) {
 		n := council(t, func(p *Params) { p.EpochReward = 50 })
 		for range rapid.IntRange(1, 6).Draw(r, "epochs") {
 			for i := range rapid.IntRange(1, 3).Draw(r, "proposals") {

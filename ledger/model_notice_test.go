@@ -522,7 +522,7 @@ func noticeNet(t testing.TB, p Params) *testNet {
 func TestNoticesAgainstSearch(t *testing.T) {
 	start := noticeNet(t, DefaultParams())
 	acts, shipped, stopped, made, given, released := 0, 0, 0, 0, 0, 0
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		net := *start
 		net.view = start.view.clone()
 		m := &noticeModel{t: rt, net: &net, lotOf: map[string]string{}, classOf: map[string]string{}, events: map[string]*madeFrom{}}

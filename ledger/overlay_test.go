@@ -37,7 +37,7 @@ func (p *plainOverlay) merge() {
 // An overlay is the state after what was put and deleted and not dropped, whatever the layers.
 func TestOverlayIsThePlainOne(t *testing.T) {
 	key := func(i int) []byte { return fmt.Appendf(nil, "key/%d", i) }
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		view, state := mapView{}, map[string]uint64{}
 		for i := range 6 {
 			if rapid.Bool().Draw(rt, "there") {

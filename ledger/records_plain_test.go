@@ -73,7 +73,7 @@ func plainRecords() map[string]func() any {
 func TestPlainRecords(t *testing.T) {
 	for name, make := range plainRecords() {
 		t.Run(name, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
+			property(t, func(t *rapid.T) {
 				v := make()
 				fillAny(t, reflect.ValueOf(v).Elem())
 				want := reflected(t, v)
@@ -99,7 +99,7 @@ func TestPlainRecords(t *testing.T) {
 func TestPlainRecordsGarbled(t *testing.T) {
 	for name, make := range plainRecords() {
 		t.Run(name, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
+			property(t, func(t *rapid.T) {
 				v := make()
 				fillAny(t, reflect.ValueOf(v).Elem())
 				data := reflected(t, v)

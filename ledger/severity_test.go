@@ -17,7 +17,7 @@ import (
 // leave the same state; and where nothing is rejected all three do.
 func TestSeverities(t *testing.T) {
 	rejected, flagged, accepted := map[int]int{}, map[Code]int{}, 0
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		p := DefaultParams()
 		if rapid.Bool().Draw(rt, "adopt") {
 			p = AdoptParams()

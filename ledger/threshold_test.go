@@ -135,7 +135,7 @@ func TestThresholdForm(t *testing.T) {
 func TestFewestKeys(t *testing.T) {
 	address := keyOf("a").Address()
 	keys := []crypto.PublicKey{keyOf("a").Public(), keyOf("ak1").Public(), keyOf("ak2").Public(), keyOf("ak3").Public()}
-	rapid.Check(t, func(r *rapid.T) {
+	property(t, func(r *rapid.T) {
 		var acct Account
 		for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(keys), 0, 4, rapid.ID).Draw(r, "keys") {
 			acct.Keys = append(acct.Keys, AccountKeyRecord{

@@ -42,7 +42,7 @@ type undoModel struct {
 func TestUndoneIsNeverTold(t *testing.T) {
 	operations, undone, tainted := 0, 0, 0
 	codes := map[Code]int{}
-	rapid.Check(t, func(rt *rapid.T) {
+	property(t, func(rt *rapid.T) {
 		net := undoNet(t, rt)
 		m := &undoModel{modelRun: &modelRun{t: rt, net: net}, declared: map[*told]bool{}, codes: codes}
 		genesis := net.view.clone()
