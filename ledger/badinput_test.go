@@ -10,123 +10,47 @@ import (
 	"testing"
 
 	"waybill/crypto"
+	"waybill/internal/dense"
 )
 
 // Bad input at the level of bytes: one valid sample of every kind, and every field of it spoiled in every way that CBOR
 // allows and does not allow.
-
-// cborNode is an item of CBOR as the tests take it apart: strings hold bytes, arrays and maps kids (of a map key, value, key…).
-type cborNode struct {
-	head byte // major type and short argument of the head, as read
-	arg  uint64
-	text []byte
-	kids []*cborNode
-	raw  []byte // written instead, if not nil
-}
-
-func (n *cborNode) major() byte { return n.head >> 5 }
-
-// parseNode reads one canonical item.
-func parseNode(data []byte) (*cborNode, []byte) {
-	n := &cborNode{head: data[0]}
-	data = data[1:]
-	switch info := n.head & 0x1f; {
-	case info < 24:
-		n.arg = uint64(info)
-	default:
-		size := 1 << (info - 24)
-		n.arg = binary.BigEndian.Uint64(append(make([]byte, 8-size), data[:size]...))
-		data = data[size:]
-	}
-	kids := 0
-	switch n.major() {
-	case 2, 3:
-		n.text, data = data[:n.arg], data[n.arg:]
-	case 4:
-		kids = int(n.arg)
-	case 5:
-		kids = 2 * int(n.arg)
-	}
-	for range kids {
-		var kid *cborNode
-		kid, data = parseNode(data)
-		n.kids = append(n.kids, kid)
-	}
-	return n, data
-}
-
-func cborHead(major byte, arg uint64) []byte {
-	switch {
-	case arg < 24:
-		return []byte{major<<5 | byte(arg)}
-	case arg < 1<<8:
-		return []byte{major<<5 | 24, byte(arg)}
-	case arg < 1<<16:
-		return binary.BigEndian.AppendUint16([]byte{major<<5 | 25}, uint16(arg))
-	case arg < 1<<32:
-		return binary.BigEndian.AppendUint32([]byte{major<<5 | 26}, uint32(arg))
-	}
-	return binary.BigEndian.AppendUint64([]byte{major<<5 | 27}, arg)
-}
-
-func cborText(major byte, text string) []byte {
-	return append(cborHead(major, uint64(len(text))), text...)
-}
-
-func (n *cborNode) bytes() []byte {
-	if n.raw != nil {
-		return n.raw
-	}
-	out := cborHead(n.major(), n.arg)
-	switch n.major() {
-	case 2, 3:
-		return append(cborHead(n.major(), uint64(len(n.text))), n.text...)
-	case 4:
-		out = cborHead(4, uint64(len(n.kids)))
-	case 5:
-		out = cborHead(5, uint64(len(n.kids)/2))
-	}
-	for _, kid := range n.kids {
-		out = append(out, kid.bytes()...)
-	}
-	return out
-}
 
 // sizesBeyond are lengths of strings and lists one beyond each bound that this package has.
 var sizesBeyond = []int{3 + 1, 12 + 1, maxRoles + 1, maxParamChanges + 1, maxRoleBytes + 1, maxParties + 1, maxNameBytes + 1, maxAttributes + 1, maxAttrName + 1,
 	maxIDBytes + 1, maxReasonBytes + 1, maxInstructions + 1, 1 << 16}
 
 // replacements are what is written instead of an item.
-func (n *cborNode) replacements() map[string][]byte {
+func replacements(n *dense.Item) map[string][]byte {
 	out := map[string][]byte{
-		"0": {0}, "1": {1}, "23": {23}, "255": cborHead(0, 255), "256": cborHead(0, 256), "2^16": cborHead(0, 1<<16), "2^31": cborHead(0, 1<<31), "2^32": cborHead(0, 1<<32),
-		"2^63-1": cborHead(0, 1<<63-1), "2^63": cborHead(0, 1<<63), "2^64-1": cborHead(0, 1<<64-1), "-1": {0x20}, "-2^63": cborHead(1, 1<<63-1), "-2^64": cborHead(1, 1<<64-1),
+		"0": {0}, "1": {1}, "23": {23}, "255": dense.Head(0, 255), "256": dense.Head(0, 256), "2^16": dense.Head(0, 1<<16), "2^31": dense.Head(0, 1<<31), "2^32": dense.Head(0, 1<<32),
+		"2^63-1": dense.Head(0, 1<<63-1), "2^63": dense.Head(0, 1<<63), "2^64-1": dense.Head(0, 1<<64-1), "-1": {0x20}, "-2^63": dense.Head(1, 1<<63-1), "-2^64": dense.Head(1, 1<<64-1),
 		"no bytes": {0x40}, "no text": {0x60}, "a byte": {0x41, 1}, "a letter": {0x61, 'a'}, "[]": {0x80}, "[0]": {0x81, 0}, "{}": {0xa0}, "{0: 0}": {0xa1, 0, 0},
 		"false": {0xf4}, "true": {0xf5}, "null": {0xf6}, "undefined": {0xf7}, "simple value": {0xf8, 0x20}, "half float": {0xf9, 0x3c, 0}, "NaN": {0xf9, 0x7e, 0},
-		"float": {0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0}, "break": {0xff}, "tag": append([]byte{0xc0}, n.bytes()...), "big number": append([]byte{0xc2}, cborText(2, "\x01\x00\x00\x00\x00\x00\x00\x00\x00")...),
+		"float": {0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0}, "break": {0xff}, "tag": append([]byte{0xc0}, n.Bytes()...), "big number": append([]byte{0xc2}, dense.String(2, "\x01\x00\x00\x00\x00\x00\x00\x00\x00")...),
 		"list without end": {0x9f, 0xff}, "text without end": {0x7f, 0x60, 0xff}, "reserved": {0x1c}, "2^64-1 bytes": {0x5b, 255, 255, 255, 255, 255, 255, 255, 255},
-		"2^64-1 things": {0x9b, 255, 255, 255, 255, 255, 255, 255, 255}, "2^32 pairs": cborHead(5, 1<<32), "70 lists deep": append(bytes.Repeat([]byte{0x81}, 70), 0),
-		"not UTF-8": cborText(3, "\xff"), "half a surrogate": cborText(3, "\xed\xa0\x80"), "a control character": cborText(3, "a\x00b"), "two spaces": cborText(3, "a  b"),
+		"2^64-1 things": {0x9b, 255, 255, 255, 255, 255, 255, 255, 255}, "2^32 pairs": dense.Head(5, 1<<32), "70 lists deep": append(bytes.Repeat([]byte{0x81}, 70), 0),
+		"not UTF-8": dense.String(3, "\xff"), "half a surrogate": dense.String(3, "\xed\xa0\x80"), "a control character": dense.String(3, "a\x00b"), "two spaces": dense.String(3, "a  b"),
 	}
-	if n.major() != 7 { // the head one byte longer than needed
-		long := binary.BigEndian.AppendUint64([]byte{n.head&0xe0 | 27}, n.arg)
-		out["head too long"] = append(long, n.bytes()[len(cborHead(n.major(), n.arg)):]...)
+	if n.Major != 7 { // the head one byte longer than needed
+		long := binary.BigEndian.AppendUint64([]byte{n.Major<<5 | 27}, n.Arg)
+		out["head too long"] = append(long, n.Bytes()[len(dense.Head(n.Major, n.Arg)):]...)
 	}
-	switch n.major() {
+	switch n.Major {
 	case 2, 3:
-		out["cut"], out["a NUL more"] = cborText(n.major(), string(n.text[:max(0, len(n.text)-1)])), cborText(n.major(), string(n.text)+"\x00")
-		out["zeros"] = cborText(n.major(), strings.Repeat("\x00", len(n.text)))
-		out["of the other string type"] = cborText(5-n.major(), string(n.text))
+		out["cut"], out["a NUL more"] = dense.String(n.Major, string(n.Text[:max(0, len(n.Text)-1)])), dense.String(n.Major, string(n.Text)+"\x00")
+		out["zeros"] = dense.String(n.Major, strings.Repeat("\x00", len(n.Text)))
+		out["of the other string type"] = dense.String(5-n.Major, string(n.Text))
 		for _, size := range sizesBeyond {
-			out[fmt.Sprint("string of ", size)] = cborText(n.major(), strings.Repeat("a", size))
+			out[fmt.Sprint("string of ", size)] = dense.String(n.Major, strings.Repeat("a", size))
 		}
 	case 4:
-		if len(n.kids) == 0 {
+		if len(n.Kids) == 0 {
 			break
 		}
 		for _, size := range append(sizesBeyond, MaxEvents+1, crypto.MaxCBORElements+1) {
-			if one := n.kids[0].bytes(); size*len(one) < 2*MaxTransactionBytes {
-				out[fmt.Sprint("list of ", size)] = append(cborHead(4, uint64(size)), bytes.Repeat(one, size)...)
+			if one := n.Kids[0].Bytes(); size*len(one) < 2*MaxTransactionBytes {
+				out[fmt.Sprint("list of ", size)] = append(dense.Head(4, uint64(size)), bytes.Repeat(one, size)...)
 			}
 		}
 	}
@@ -134,26 +58,26 @@ func (n *cborNode) replacements() map[string][]byte {
 }
 
 // spoil calls try for every item below n with every replacement, left out, and doubled. The name says where and how.
-func (n *cborNode) spoil(path string, try func(how string)) {
-	for how, raw := range n.replacements() {
-		n.raw = raw
+func spoil(n *dense.Item, path string, try func(how string)) {
+	for how, raw := range replacements(n) {
+		n.Raw = raw
 		try(path + " = " + how)
 	}
-	n.raw = nil
-	kids := n.kids
+	n.Raw = nil
+	kids := n.Kids
 	step := 1
-	if n.major() == 5 {
+	if n.Major == 5 {
 		step = 2
 	}
 	for i := 0; i < len(kids); i += step {
-		n.kids = append(append([]*cborNode{}, kids[:i]...), kids[i+step:]...)
+		n.Kids = append(append([]*dense.Item{}, kids[:i]...), kids[i+step:]...)
 		try(fmt.Sprintf("%s[%d] left out", path, i/step))
-		n.kids = append(append(append([]*cborNode{}, kids[:i+step]...), kids[i:i+step]...), kids[i+step:]...)
+		n.Kids = append(append(append([]*dense.Item{}, kids[:i+step]...), kids[i:i+step]...), kids[i+step:]...)
 		try(fmt.Sprintf("%s[%d] doubled", path, i/step))
 	}
-	n.kids = kids
+	n.Kids = kids
 	for i, kid := range kids {
-		kid.spoil(fmt.Sprintf("%s[%d]", path, i), try)
+		spoil(kid, fmt.Sprintf("%s[%d]", path, i), try)
 	}
 }
 
@@ -279,40 +203,40 @@ func TestBadBytes(t *testing.T) {
 func (b *badInput) spoilTransaction(p Payload, body Body, signers []string) {
 	b.t.Helper()
 	kind := p.Kind().String()
-	payload, rest := parseNode(body.Payload)
-	if len(rest) > 0 || !bytes.Equal(payload.bytes(), body.Payload) {
+	payload, rest := dense.ParseItem(body.Payload)
+	if len(rest) > 0 || !bytes.Equal(payload.Bytes(), body.Payload) {
 		b.t.Fatalf("%s: the test reads CBOR otherwise than the ledger", kind)
 	}
 	checkFilled(b.t, kind, reflect.ValueOf(p).Elem())
 	data := mustMarshal(body)
-	whole, _ := parseNode(data)
-	field := whole.kids[8]
+	whole, _ := dense.ParseItem(data)
+	field := whole.Kids[8]
 	signed := func(payload []byte) []byte {
-		field.raw = cborText(2, string(payload))
-		defer func() { field.raw = nil }()
-		return unsigned(whole.bytes(), signers...)
+		field.Raw = dense.String(2, string(payload))
+		defer func() { field.Raw = nil }()
+		return unsigned(whole.Bytes(), signers...)
 	}
 	if code, err := b.try(kind, signed(body.Payload)); err != nil || code != CodeOK {
 		b.t.Fatalf("%s as it was: %s, %v", kind, code, err)
 	}
-	payload.spoil(kind, func(how string) { b.mustTry(how, signed(payload.bytes())) })
-	b.mustTry(kind+" and a byte", signed(append(payload.bytes(), 0)))
+	spoil(payload, kind, func(how string) { b.mustTry(how, signed(payload.Bytes())) })
+	b.mustTry(kind+" and a byte", signed(append(payload.Bytes(), 0)))
 	for i := range body.Payload {
 		b.mustTry(fmt.Sprint(kind, " cut at ", i), signed(body.Payload[:i]))
 	}
 	if c, ok := p.(*Capture); ok {
-		event, _ := parseNode(c.Events[0])
-		event.spoil("event", func(how string) {
-			b.mustTry(how, signed(append([]byte{0x82, 0, 0x81}, cborText(2, string(event.bytes()))...)))
+		event, _ := dense.ParseItem(c.Events[0])
+		spoil(event, "event", func(how string) {
+			b.mustTry(how, signed(append([]byte{0x82, 0, 0x81}, dense.String(2, string(event.Bytes()))...)))
 		})
 	}
 	if testing.Short() && kind != "Transfer" && kind != "SubmitEvidence" {
 		return // body and envelope are alike
 	}
-	whole.spoil(kind+" body", func(how string) { b.mustTry(how, unsigned(whole.bytes(), signers...)) })
+	spoil(whole, kind+" body", func(how string) { b.mustTry(how, unsigned(whole.Bytes(), signers...)) })
 	raw := unsigned(data, signers...)
-	wrapped, _ := parseNode(raw)
-	wrapped.spoil(kind+" envelope", func(how string) { b.mustTry(how, wrapped.bytes()) })
+	wrapped, _ := dense.ParseItem(raw)
+	spoil(wrapped, kind+" envelope", func(how string) { b.mustTry(how, wrapped.Bytes()) })
 	for i := range raw {
 		b.mustTry(fmt.Sprint(kind, " transaction cut at ", i), raw[:i])
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"waybill/internal/dense"
 )
 
 // FuzzApply executes transactions whose payloads are put together from parts of valid ones, one in a block each, over a
@@ -118,31 +120,31 @@ type parts struct {
 
 func newParts(n *richNet) *parts {
 	p := &parts{samples: n.samples(), authors: []string{"org0", "org1", "org2", "fan", "registrar", op(0), op(1), op(3), "newcomer"}}
-	var collect func(node *cborNode)
-	collect = func(node *cborNode) {
-		p.donors[node.major()] = append(p.donors[node.major()], node.bytes())
-		for _, kid := range node.kids {
+	var collect func(node *dense.Item)
+	collect = func(node *dense.Item) {
+		p.donors[node.Major] = append(p.donors[node.Major], node.Bytes())
+		for _, kid := range node.Kids {
 			collect(kid)
 		}
 	}
 	for _, s := range p.samples {
-		payload, _ := parseNode(mustMarshal(s.payload))
+		payload, _ := dense.ParseItem(mustMarshal(s.payload))
 		collect(payload)
 		if c, ok := s.payload.(*Capture); ok {
-			event, _ := parseNode(c.Events[0])
+			event, _ := dense.ParseItem(c.Events[0])
 			collect(event)
 		}
 	}
 	ids := []string{modelItem(0, 1), modelItem(0, 2), modelItem(0, 3), modelItem(0, 4), modelBox(0, 1), modelLot(0, 1), modelLot(0, 2), modelLot(0, 5), modelLot(0, 6),
 		"shipping", "receiving", "packing", "unpacking", "commissioning", "destroying", "void_shipping", "holding", "cycle_counting", "retail_selling", "ADD", "DELETE", "OBSERVE"}
 	for _, id := range ids {
-		p.donors[3] = append(p.donors[3], cborText(3, id))
+		p.donors[3] = append(p.donors[3], dense.String(3, id))
 	}
 	for _, h := range [][]byte{n.road[:], n.quarrel[:], n.dispute[:], n.notice[:], n.proposal[:]} {
-		p.donors[2] = append(p.donors[2], cborText(2, string(h)))
+		p.donors[2] = append(p.donors[2], dense.String(2, string(h)))
 	}
 	for _, x := range []uint64{0, 1, 2, 3, 4, 5, 6, 100, 1000, 1 << 32, 1<<63 - 1, 1<<64 - 1} {
-		p.donors[0], p.donors[1] = append(p.donors[0], cborHead(0, x)), append(p.donors[1], cborHead(1, x))
+		p.donors[0], p.donors[1] = append(p.donors[0], dense.Head(0, x)), append(p.donors[1], dense.Head(1, x))
 	}
 	return p
 }
@@ -151,16 +153,16 @@ func newParts(n *richNet) *parts {
 func (p *parts) assemble(n *testNet, data []byte) []byte {
 	s, who := p.samples[int(data[0])%len(p.samples)], int(data[1])
 	payload := mustMarshal(s.payload)
-	var event *cborNode
+	var event *dense.Item
 	if c, ok := s.payload.(*Capture); ok {
-		event, _ = parseNode(c.Events[0])
+		event, _ = dense.ParseItem(c.Events[0])
 	}
-	root, _ := parseNode(payload)
-	var all []*cborNode
-	var list func(node *cborNode)
-	list = func(node *cborNode) {
+	root, _ := dense.ParseItem(payload)
+	var all []*dense.Item
+	var list func(node *dense.Item)
+	list = func(node *dense.Item) {
 		all = append(all, node)
-		for _, kid := range node.kids {
+		for _, kid := range node.Kids {
 			list(kid)
 		}
 	}
@@ -174,18 +176,18 @@ func (p *parts) assemble(n *testNet, data []byte) []byte {
 			continue
 		}
 		node := all[at%len(all)]
-		if donors := p.donors[node.major()]; len(donors) > 0 {
-			node.raw = donors[donor%len(donors)]
+		if donors := p.donors[node.Major]; len(donors) > 0 {
+			node.Raw = donors[donor%len(donors)]
 		}
 	}
-	if event != nil && root.kids[1].raw == nil && root.kids[1].kids[0].raw == nil {
-		root.kids[1].kids[0].raw = cborText(2, string(event.bytes()))
+	if event != nil && root.Kids[1].Raw == nil && root.Kids[1].Kids[0].Raw == nil {
+		root.Kids[1].Kids[0].Raw = dense.String(2, string(event.Bytes()))
 	}
 	by := s.by
 	if who%2 == 1 {
 		by = p.authors[who/2%len(p.authors)]
 	}
 	body := n.body(by, s.payload)
-	body.Payload = root.bytes()
+	body.Payload = root.Bytes()
 	return unsigned(mustMarshal(body), append([]string{by}, s.also...)...)
 }

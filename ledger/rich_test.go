@@ -8,6 +8,7 @@ import (
 	"waybill/consensus/quorum"
 	"waybill/crypto"
 	"waybill/epcis"
+	"waybill/internal/dense"
 )
 
 // richNet is a small network in which something of everything is under way: goods on shelves, packed and on the road, an
@@ -168,7 +169,7 @@ func (n *richNet) body(s sample) (b Body, signers []string) {
 // unsigned makes the bytes of a transaction, whatever the body, with the keys of the signers and signatures of zeros, for
 // tests that do not ask whether signatures are right.
 func unsigned(body []byte, signers ...string) []byte {
-	return slices.Concat([]byte{0x82}, cborText(2, string(body)), mustMarshal(claimed(signers...)))
+	return slices.Concat([]byte{0x82}, dense.String(2, string(body)), mustMarshal(claimed(signers...)))
 }
 
 func claimed(signers ...string) []SignedBy {

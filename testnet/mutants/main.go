@@ -2,7 +2,7 @@
 // journal, sync, the ledger and what proves it to others, and demands that the ordinary tests named beside it fail within a
 // minute.
 //
-// The mistakes are the rows of table.go and table_rules.go: a file, the exact text to replace, its replacement, and the tests
+// The mistakes are the rows of the tables (table*.go): a file, the exact text to replace, its replacement, and the tests
 // that must fail. Nothing is written into the tree: the changed file goes to the compiler by go build's overlay. Compiling does
 // not count; the minute is for the tests. First the same tests are run without a mistake, and must pass, so that a failure
 // means something. A mistake that survives, or does not compile, is an error, and the exit code 1.

@@ -1,0 +1,53 @@
+package main
+
+// tallies: tally, quorum, certificates.
+var tallies = []mutant{
+	{name: "quorum of half", mistake: "9", file: "consensus/quorum/set.go", tests: rules,
+		old: "return 2*total/3 + 1", new: "return total/2 + 1"},
+	{name: "quorum of two thirds, not more", mistake: "9", file: "consensus/quorum/set.go", tests: rules,
+		old: "return 2*total/3 + 1", new: "return (2*total + 2) / 3"},
+	{name: "heads instead of stake, tally", mistake: "8", file: "consensus/quorum/tally.go", tests: rules,
+		old: "t.power[choiceOf(&v.vote)] += t.domain.Set.At(int(v.vote.Signer)).Power",
+		new: "t.power[choiceOf(&v.vote)] += t.domain.Set.Total() / Power(t.domain.Set.Len())"},
+	{name: "heads instead of stake, certificate", mistake: "8", file: "consensus/quorum/certificate.go", tests: rules,
+		old: "\t\tpower += v.Power\n\t\tchecks = append(", new: "\t\tpower += d.Set.Total() / Power(d.Set.Len())\n\t\tchecks = append("},
+	{name: "power of a certificate unchecked", mistake: "15, A22", file: "consensus/quorum/certificate.go", tests: rules,
+		old: "if power < d.Set.Quorum() {\n\t\treturn nil, refuse(ErrPower, \"signers",
+		new: "if power == 0 {\n\t\treturn nil, refuse(ErrPower, \"signers"},
+	{name: "duplicate signer counted twice", mistake: "10", file: "consensus/quorum/tally.go", tests: rules,
+		old: "\t\tif choiceOf(&other.vote) == choiceOf(&v.vote) {\n\t\t\treturn false, nil\n\t\t}",
+		new: "\t\tif choiceOf(&other.vote) == choiceOf(&v.vote) {\n\t\t\tcontinue\n\t\t}"},
+	{name: "one bad signature does not matter", mistake: "12", file: "consensus/quorum/certificate.go", tests: rules,
+		old: "if bad := slices.Index(valid[start:ends[i]], false); bad >= 0 {",
+		new: "if bad := slices.Index(valid[start:ends[i]], false); bad > 0 {"},
+	{name: "result of another check taken", mistake: "12", file: "consensus/quorum/vote.go", tests: rules,
+		old: "\t\ti := asked[j]\n", new: "\t\ti := asked[len(asked)-1-j]\n"},
+	{name: "no domain separation by kind", mistake: "11, C6", file: "consensus/quorum/vote.go", tests: rules,
+		old: "b = append(b, byte(v.Kind))\n\tb = append(b, genesis[:]...)", new: "b = append(b, 0)\n\tb = append(b, genesis[:]...)"},
+	{name: "votes do not name the set", mistake: "11, 20", file: "consensus/quorum/vote.go", tests: rules,
+		old: "b = append(b, set[:]...)", new: "b = append(b, genesis[:]...)"},
+	{name: "high S accepted", mistake: "27, C1", file: "crypto/signature.go",
+		tests: "./crypto Test(OnlyOneEncoding|Signature|VerifyBatch)",
+		old:   "if ss.IsOverHalfOrder() {", new: "if ss.IsZero() {"},
+	{name: "evidence depends on the order", mistake: "27", file: "consensus/quorum/evidence.go", tests: rules,
+		old: "if compareStatements(&a, &b) > 0 {", new: "if compareStatements(&a, &b) == 0 {"},
+	{name: "two encodings are two votes", mistake: "27", file: "consensus/quorum/evidence.go", tests: rules,
+		old: "different := a.Height != b.Height || a.Block != b.Block",
+		new: "different := a.Height != b.Height || a.Signature != b.Signature"},
+}
+
+// proposals: what a proposal must show.
+var proposals = []mutant{
+	{name: "skipped views need no nullification", mistake: "6", file: "consensus/quorum/justify.go", tests: rules,
+		old: "\t\t\tif known.IsZero() {\n\t\t\t\treturn nil, nil, refuse(",
+		new: "\t\t\tif known.IsZero() && v == 0 {\n\t\t\t\treturn nil, nil, refuse("},
+	{name: "nullifications are not verified", mistake: "6, 15", file: "consensus/quorum/justify.go", tests: rules,
+		old: "for _, i := range unknown {\n\t\task = append(ask, skip[i].certificate)\n\t}", new: "unknown = nil"},
+	{name: "parent is not what is certified", mistake: "6", file: "consensus/quorum/justify.go", tests: rules,
+		old: "parent.View != h.ParentView || parent.Block != h.Parent || ", new: "parent.View != h.ParentView || "},
+	{name: "payload root unchecked", mistake: "A1, C5", file: "consensus/quorum/proposal.go", tests: rules,
+		old: "if PayloadRoot(p.Payload) != p.Header.PayloadRoot {", new: "if p.Header.PayloadRoot.IsZero() {"},
+	{name: "any validator may propose", mistake: "33", file: "consensus/quorum/proposal.go", tests: rules,
+		old: "if leader := slate.Leader(h.View); int(h.Proposer) != leader {",
+		new: "if leader := slate.Leader(h.View); int(h.Proposer) >= d.Set.Len() {"},
+}

@@ -1,0 +1,32 @@
+package main
+
+// memory: signer and journal.
+var memory = []mutant{
+	{name: "signer forgets its watermark", mistake: "1, 2", file: "node/signer/file.go", tests: keeper,
+		old: "\t\ts.Mark = MarkOf(r.Vote)\n", new: ""},
+	{name: "signer signs below its mark", mistake: "1", file: "node/signer/file.go", tests: keeper,
+		old: "if at := MarkOf(v); !s.Mark.Less(at) {", new: "if at := MarkOf(v); at.View == 0 {"},
+	{name: "signer finalizes what it did not notarize", mistake: "2", file: "node/signer/file.go", tests: keeper,
+		old: "if own := s.find(notarize.Vote); own == nil || !own.same(notarize) {",
+		new: "if own := s.find(notarize.Vote); own != nil && !own.same(r) && own.Vote.View == 0 {"},
+	{name: "old copy of the signer accepted", mistake: "1", file: "node/signer/signer.go", tests: keeper,
+		old: "if s.Ceiling.Less(k.Mark) || s.ProposedCeiling.Less(k.Proposed) {", new: "if s.ProposedCeiling.Less(k.Proposed) {"},
+	{name: "old copy of the journal accepted", mistake: "1", file: "node/signer/signer.go", tests: keeper,
+		old: "if covered := later(later(k.Mark, s.Raised), begin); covered.Less(s.Since) {",
+		new: "if covered := later(later(k.Mark, s.Raised), begin); covered.View > s.Since.View+1<<60 {"},
+	{name: "signer does not wait for its disk", mistake: "1, C10", file: "node/signer/file.go", tests: keeper,
+		old: "if err := f.persist(f.reserve()); err != nil {\n\t\treturn nil, err\n\t}\n\treturn answers, nil",
+		new: "f.reserve()\n\tif err := f.persist(false); err != nil {\n\t\treturn nil, err\n\t}\n\treturn answers, nil"},
+	{name: "no fsync before a vote", mistake: "1, C10", file: "node/journal/journal.go", tests: journal, flags: fewPoints,
+		old: "if err := j.disk.Write(ops, true); err != nil {", new: "if err := j.disk.Write(ops, false); err != nil {"},
+	{name: "no fsync before a proposal", mistake: "2, C10", file: "node/journal/journal.go", tests: journal, flags: fewPoints,
+		old: "\tj.unsynced = true\n", new: ""},
+	{name: "proposes twice in a view", mistake: "2", file: "node/journal/journal.go", tests: journal, flags: fewPoints,
+		old: "if h.View <= j.proposed {", new: "if h.View < j.proposed {"},
+	{name: "journal forgets its votes at a restart", mistake: "1, 4", file: "node/journal/open.go", tests: journal, flags: fewPoints,
+		old: "\t\tj.remember(r.Verified)\n", new: ""},
+	{name: "notarized block not stored", mistake: "1", file: "node/journal/journal.go", tests: journal, flags: fewPoints,
+		old: "for _, b := range blocks {\n\t\tops", new: "for _, b := range blocks[len(blocks):] {\n\t\tops"},
+	{name: "failed write forgotten", mistake: "1", file: "node/journal/journal.go", tests: journal, flags: fewPoints,
+		old: "\tif j.failed == nil {\n\t\tj.failed = err\n\t}\n\treturn err", new: "\treturn err"},
+}
