@@ -203,13 +203,13 @@ func TestBadBytes(t *testing.T) {
 func (b *badInput) spoilTransaction(p Payload, body Body, signers []string) {
 	b.t.Helper()
 	kind := p.Kind().String()
-	payload, rest := dense.ParseItem(body.Payload)
+	payload, rest := dense.TakeApart(body.Payload)
 	if len(rest) > 0 || !bytes.Equal(payload.Bytes(), body.Payload) {
 		b.t.Fatalf("%s: the test reads CBOR otherwise than the ledger", kind)
 	}
 	checkFilled(b.t, kind, reflect.ValueOf(p).Elem())
 	data := mustMarshal(body)
-	whole, _ := dense.ParseItem(data)
+	whole, _ := dense.TakeApart(data)
 	field := whole.Kids[8]
 	signed := func(payload []byte) []byte {
 		field.Raw = dense.String(2, string(payload))
@@ -225,7 +225,7 @@ func (b *badInput) spoilTransaction(p Payload, body Body, signers []string) {
 		b.mustTry(fmt.Sprint(kind, " cut at ", i), signed(body.Payload[:i]))
 	}
 	if c, ok := p.(*Capture); ok {
-		event, _ := dense.ParseItem(c.Events[0])
+		event, _ := dense.TakeApart(c.Events[0])
 		spoil(event, "event", func(how string) {
 			b.mustTry(how, signed(append([]byte{0x82, 0, 0x81}, dense.String(2, string(event.Bytes()))...)))
 		})
@@ -235,7 +235,7 @@ func (b *badInput) spoilTransaction(p Payload, body Body, signers []string) {
 	}
 	spoil(whole, kind+" body", func(how string) { b.mustTry(how, unsigned(whole.Bytes(), signers...)) })
 	raw := unsigned(data, signers...)
-	wrapped, _ := dense.ParseItem(raw)
+	wrapped, _ := dense.TakeApart(raw)
 	spoil(wrapped, kind+" envelope", func(how string) { b.mustTry(how, wrapped.Bytes()) })
 	for i := range raw {
 		b.mustTry(fmt.Sprint(kind, " transaction cut at ", i), raw[:i])

@@ -128,10 +128,10 @@ func newParts(n *richNet) *parts {
 		}
 	}
 	for _, s := range p.samples {
-		payload, _ := dense.ParseItem(mustMarshal(s.payload))
+		payload, _ := dense.TakeApart(mustMarshal(s.payload))
 		collect(payload)
 		if c, ok := s.payload.(*Capture); ok {
-			event, _ := dense.ParseItem(c.Events[0])
+			event, _ := dense.TakeApart(c.Events[0])
 			collect(event)
 		}
 	}
@@ -155,9 +155,9 @@ func (p *parts) assemble(n *testNet, data []byte) []byte {
 	payload := mustMarshal(s.payload)
 	var event *dense.Item
 	if c, ok := s.payload.(*Capture); ok {
-		event, _ = dense.ParseItem(c.Events[0])
+		event, _ = dense.TakeApart(c.Events[0])
 	}
-	root, _ := dense.ParseItem(payload)
+	root, _ := dense.TakeApart(payload)
 	var all []*dense.Item
 	var list func(node *dense.Item)
 	list = func(node *dense.Item) {

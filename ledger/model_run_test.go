@@ -282,7 +282,8 @@ func TestMillionActsAgainstPaper(t *testing.T) {
 	start := modelNet(t)
 	accepted, disputes, resolved, began := 0, 0, 0, time.Now()
 	done := 0
-	for _, seed := range seedsFrom(t, 1, uint64(acts)/960+1) { // a network has about 960 acts
+	seeds := seedsFrom(t, 1, uint64(acts)/960+1) // a network has about 960 acts
+	for _, seed := range seeds {
 		m := &modelRun{tb: t, random: rand.New(rand.NewPCG(seed, 0))}
 		m.begin(start)
 		for blocks := range 120 {
@@ -306,7 +307,7 @@ func TestMillionActsAgainstPaper(t *testing.T) {
 			}
 		}
 	}
-	if accepted < done/5 || accepted > done*4/5 || disputes < done/100 || resolved < done/200 {
+	if mixed := accepted >= done/5 && accepted <= done*4/5 && disputes >= done/100 && resolved >= done/200; !mixed && len(seeds) > 1 {
 		t.Errorf("%d acts: %d accepted, %d disputes, %d lines resolved: the acts are not really mixed", done, accepted, disputes, resolved)
 	}
 	t.Logf("%d acts in %v: %d accepted, %d disputes, %d lines resolved", done, time.Since(began).Round(time.Second), accepted, disputes, resolved)

@@ -11,8 +11,8 @@ type Item struct {
 	Raw   []byte  // written instead, if not nil
 }
 
-// ParseItem reads one canonical item and returns what follows it. What is not well-formed panics, for samples are valid.
-func ParseItem(data []byte) (*Item, []byte) {
+// TakeApart reads one canonical item and returns what follows it. What is not well-formed panics, for samples are valid.
+func TakeApart(data []byte) (*Item, []byte) {
 	n := &Item{Major: data[0] >> 5}
 	info := data[0] & 0x1f
 	data = data[1:]
@@ -33,7 +33,7 @@ func ParseItem(data []byte) (*Item, []byte) {
 	}
 	for range kids {
 		var kid *Item
-		kid, data = ParseItem(data)
+		kid, data = TakeApart(data)
 		n.Kids = append(n.Kids, kid)
 	}
 	return n, data

@@ -14,12 +14,12 @@ func TestItems(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		item, rest := ParseItem(append(bytes.Clone(data), 9))
+		item, rest := TakeApart(append(bytes.Clone(data), 9))
 		if !bytes.Equal(item.Bytes(), data) || !bytes.Equal(rest, []byte{9}) {
 			t.Errorf("%s came back as %x and %x", text, item.Bytes(), rest)
 		}
 	}
-	list, _ := ParseItem([]byte{0x83, 1, 0x42, 7, 7, 0xa1, 1, 2})
+	list, _ := TakeApart([]byte{0x83, 1, 0x42, 7, 7, 0xa1, 1, 2})
 	list.Kids[2].Kids[1].Raw = []byte{0xf6}
 	list.Kids[1].Text = []byte{8}
 	list.Kids = list.Kids[1:]
