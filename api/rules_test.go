@@ -234,7 +234,7 @@ func TestDisputesAndShipments(t *testing.T) {
 	amount := ledger.Amount{Coefficient: 25, Exponent: -1}
 	ship := ledger.Shipment{Event: id(50), From: farmAddress, To: otherAddress, Height: 1, OpenItems: 2, Quantities: []ledger.PackedAmount{{Lot: lotA, Unit: "KGM", Amount: amount}}}
 	strange := ledger.Shipment{Event: id(51), From: farmAddress, Party: trace.Key("urn:epc:id:pgln:9521009.00000"), Height: 2, OpenItems: 1}
-	h.node.record(map[string]any{string(ledger.ShipmentKey(id(50))): ship, string(ledger.ShipmentKey(id(51))): strange})
+	h.node.record(map[string]any{string(ledger.ShipmentKey(id(50))): &ship, string(ledger.ShipmentKey(id(51))): &strange})
 	open := ledger.DisputeRecord{ID: id(1), Shipment: id(50), From: farmAddress, To: otherAddress, Height: 2, Open: 1, Note: "wet", Goods: []ledger.PackedAmount{{Lot: lotA, Unit: "KGM", Amount: amount}, {}}, Resolved: make([]crypto.Hash, 2),
 		Lines: []ledger.DisputeLine{{Kind: ledger.Shortage, ID: lotA, Unit: "KGM", Amount: amount}, {Kind: ledger.Damage, ID: bag1}}, Outcomes: []ledger.Outcome{0, ledger.Kept}}
 	h.node.record(map[string]any{string(ledger.DisputeKey(id(1))): open})
@@ -243,7 +243,7 @@ func TestDisputesAndShipments(t *testing.T) {
 	closed := ship
 	closed.OpenItems, closed.Quantities, closed.State = 0, nil, ledger.ShipmentClosed
 	before := h.node.seal()
-	h.node.record(map[string]any{string(ledger.DisputeKey(id(2))): over, string(ledger.ShipmentKey(id(50))): closed})
+	h.node.record(map[string]any{string(ledger.DisputeKey(id(2))): over, string(ledger.ShipmentKey(id(50))): &closed})
 
 	for _, tc := range []struct {
 		filter DisputeFilter
@@ -432,7 +432,7 @@ func (h *harness) ruled() {
 	h.node.record(map[string]any{
 		noticeKey(1): full, string(ledger.NoticesKey()): ledger.Notices{Open: 1, Head: 1, Tail: 1},
 		string(ledger.AckKey(id(1), otherAddress)): ledger.Ack{Organisation: otherAddress, Status: ledger.AckStopped, Note: "x", Height: 2},
-		string(ledger.ShipmentKey(id(50))):         ledger.Shipment{Event: id(50), From: farmAddress, To: otherAddress, Owner: otherAddress, Height: 1, OpenItems: 2},
+		string(ledger.ShipmentKey(id(50))):         &ledger.Shipment{Event: id(50), From: farmAddress, To: otherAddress, Owner: otherAddress, Height: 1, OpenItems: 2},
 		string(ledger.DisputeKey(id(1))): ledger.DisputeRecord{ID: id(1), Shipment: id(50), From: farmAddress, To: otherAddress, Height: 1, Open: 1, Outcomes: []ledger.Outcome{0}, Goods: make([]ledger.PackedAmount, 1), Resolved: []crypto.Hash{id(4)},
 			Lines: []ledger.DisputeLine{{Kind: ledger.Damage, ID: bag1, Found: bag2, Note: "x"}}, Document: id(6)},
 		string(ledger.AttestationKey("urn:x:1")):    ledger.Attestation{ID: "urn:x:1", Issuer: otherAddress, Subject: farmAddress, Scope: class, RevokedMs: 4, Height: 1, Document: id(6)},

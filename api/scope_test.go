@@ -184,7 +184,7 @@ func TestScopeOfWhatIsNotThere(t *testing.T) {
 	sh.Quantities = nil
 	h.node.record(map[string]any{
 		string(balanceKey(key, farmAddress, "KGM")):           ledger.Balance{Amount: ledger.Amount{Coefficient: 125, Exponent: -2}},
-		string(ledger.ShipmentKey(shipment)):                  *sh,
+		string(ledger.ShipmentKey(shipment)):                  sh,
 		string(ledger.TransitKey(key, "KGM", sh.From, sh.To)): ledger.Transit{},
 		string(ledger.DisputeKey(id(1))): ledger.DisputeRecord{ID: id(1), Shipment: shipment, From: farmAddress, To: otherAddress, Height: 1, Open: 1, Outcomes: []ledger.Outcome{0},
 			Goods: []ledger.PackedAmount{{Lot: key, Unit: "KGM", Amount: ledger.Amount{Coefficient: 1}}},

@@ -20,6 +20,8 @@ var (
 	cborEncoder = mustEncoder(cbor.EncOptions.EncMode)
 	cborChecker = mustEncoder(cbor.EncOptions.UserBufferEncMode)
 	cborDecoder = mustDecoder()
+
+	ownCBOR = reflect.TypeFor[OwnCBOR]()
 )
 
 func mustEncoder[M any](make func(cbor.EncOptions) (M, error)) M {
@@ -60,6 +62,9 @@ func Marshal(v any) ([]byte, error) {
 		var buf [1024]byte
 		data, err := AppendMarshal(buf[:0], plain)
 		return bytes.Clone(data), err
+	}
+	if t := reflect.TypeOf(v); t != nil && t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(ownCBOR) {
+		return nil, refuse(ErrEncoding, "a %T is written through a pointer only: it has a form of its own", v)
 	}
 	data, err := cborEncoder.Marshal(v)
 	if err != nil {
@@ -134,6 +139,12 @@ func unmarshal(data []byte, v any, budget *Budget, alone bool) error {
 		}
 		if budget.Left() < 0 {
 			return denseError(len(data))
+		}
+		if own, ok := v.(OwnCBOR); ok {
+			if err := scanCBOR(data); err != nil {
+				return err
+			}
+			return refuse(ErrEncoding, "%d bytes are not the canonical form of a %T", len(data), own)
 		}
 		// What follows says what is wrong. It decodes into what the attempt left, which does not matter: it fails.
 	}

@@ -21,6 +21,14 @@ type CBORParser interface {
 	ParseCBOR(p *PlainCBOR)
 }
 
+// OwnCBOR is a value whose canonical CBOR is not that of its struct but what it writes itself, shorter. No other spelling of it
+// is read. It may not be part of another value that is written by reflection.
+type OwnCBOR interface {
+	CBORAppender
+	CBORParser
+	OwnCBOR()
+}
+
 // AppendUint appends an unsigned integer.
 func AppendUint(b []byte, n uint64) []byte { return appendHead(b, cborUint, n) }
 
@@ -42,6 +50,9 @@ func AppendBool(b []byte, v bool) []byte {
 
 // AppendBytes appends a byte string.
 func AppendBytes(b, v []byte) []byte { return append(appendHead(b, cborBytes, uint64(len(v))), v...) }
+
+// AppendBytesHead begins a byte string of n bytes, which follow.
+func AppendBytesHead(b []byte, n int) []byte { return appendHead(b, cborBytes, uint64(n)) }
 
 // AppendText appends a text string.
 func AppendText(b []byte, s string) []byte {
@@ -221,6 +232,15 @@ func (p *PlainCBOR) Text() string {
 		p.text = string(p.scan.data)
 	}
 	return p.text[from:to]
+}
+
+// SharedText reads a text string and returns the part of the document that it is, of which the caller sees that it is UTF-8.
+func (p *PlainCBOR) SharedText() []byte {
+	from, to := p.skip(cborText)
+	if p.bad {
+		return nil
+	}
+	return p.scan.data[from:to:to]
 }
 
 // Array reads how many items an array has, each of which takes at least a byte. The caller is about to make so many bytes

@@ -196,11 +196,11 @@ func checkBooks(t failer, v mapView) {
 		space, rest, _ := strings.Cut(k, "/")
 		switch space {
 		case "obj":
-			items[rest] = decodeRaw[Item](t, raw)
+			items[rest] = decodeAt[Item](t, k, raw)
 		case "contains":
 			contents[rest] = decodeRaw[Contents](t, raw)
 		case "transfer":
-			s := decodeRaw[Shipment](t, raw)
+			s := decodeAt[Shipment](t, k, raw)
 			shipments[s.Event] = s
 		case "bal":
 			if b := decodeRaw[Balance](t, raw); b.Amount.Coefficient < 0 {

@@ -117,4 +117,26 @@
 //     evidence window is never shorter than that of genesis.
 //   - Money is moved between Balances, Bonded, Unbonding, FeePool, Reserve and Burned of [Supply], and never made or lost.
 //     All divisions round down, in favour of who is to pay.
+//
+// # Records
+//
+// A state record is the canonical CBOR (RFC 8949, section 4.2.1) of its struct: an array of its fields in their order, addresses
+// and hashes as byte strings. These bytes are what the state root commits to and what a proof shows. Four records of which an
+// event writes several have a shorter form, the only one in which they are read. What such a record leaves out because its key
+// tells it, a reader takes from the key that was proved. The forms are arrays of
+//
+//   - Item: State, Flags, names, events, which, Parent, Place, Lot, Disposition, ExpiryMs, BornHeight, LastHeight, OwnerSince,
+//     PackedSince, Levels, InsideExpiryMs, Made, Used, Moves, Chain.Count, Chain.Head, Chain.LastMs. Its ID is in the key. names
+//     are those of Owner, Custodian and BornBy that differ, events those of Shipment, BornEvent and LastEvent: one byte string,
+//     one after the other in the order of first use, zero left out. which is a number of two bits for each of the six, Owner in
+//     the lowest: 0 for zero, or which of the names or events it is, from 1.
+//   - Shipment: Tx, names, which, Party, Height, TimeMs, OpenItems, Quantities, State, Shipped, Rejected, Short, Void, Disputes,
+//     OpenLines. Event is in the key. names are of From, To and Owner.
+//   - Contents: stem, Items, Quantities. stem is what the short forms of the items begin with, if there are two or more, and no
+//     more of it than 22 bytes; Items are byte strings, what follows it in each.
+//   - EventMark: Tx, Height, DeclaredBy, Undone.
+//
+// In them a zero Chain.Head or DeclaredBy is an empty byte string, and Parent, Place, Lot, Disposition, Party and items are short
+// texts: one that begins with "https://id.gs1.org/" is written from that slash on, and one that begins with "/" or "~" has a "~"
+// before it.
 package ledger

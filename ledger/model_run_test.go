@@ -473,3 +473,12 @@ func decodeRaw[T any](t interface{ Fatal(...any) }, raw []byte) T {
 	}
 	return rec
 }
+
+// decodeAt is decodeRaw of a record that leaves out what its key tells.
+func decodeAt[T any](t interface{ Fatal(...any) }, key string, raw []byte) T {
+	rec, err := decodeRecord[T](key, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *rec
+}

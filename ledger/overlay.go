@@ -202,11 +202,10 @@ func asRead[T any](o *overlay, s *slot) *T {
 		return as[T](s.read)
 	}
 	s.asked = true
-	key := []byte(s.key)
-	raw, err := o.view.Read(key)
+	raw, err := o.view.Read([]byte(s.key))
 	if err == nil && raw != nil {
 		var rec *T
-		if rec, err = decodeRecord[T](key, raw); err == nil {
+		if rec, err = decodeRecord[T](s.key, raw); err == nil {
 			s.raw, s.read = raw, rec
 		}
 	}

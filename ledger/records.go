@@ -5,7 +5,8 @@ import (
 	"waybill/crypto"
 )
 
-// State records. Each is stored as the canonical CBOR of its struct under the key that keys.go gives it. Records are
+// State records. Each is stored as the canonical CBOR of its struct under the key that keys.go gives it; that of an Item,
+// Contents, Shipment and EventMark is shorter, see "Records" in the package doc. Records are
 // values: a slice inside one is never changed in place, only replaced.
 
 // Account is who can author transactions: the key whose address it is, the keys added to it, and its money.

@@ -38,7 +38,7 @@ var fullRows = map[Code]func(*testing.T) (*testNet, []*Transaction){
 	CodeContainerFull: func(t *testing.T) (*testNet, []*Transaction) {
 		n, m := limitsNet(t, DefaultParams())
 		n.must(n.says("org0", bornEvent(m, modelBox(0, 1), modelItem(0, 1))))
-		n.view[string(ContentsKey(canonical(modelBox(0, 1))))] = mustMarshal(Contents{Items: manyNames(maxContents)})
+		n.view[string(ContentsKey(canonical(modelBox(0, 1))))] = mustMarshal(&Contents{Items: manyNames(maxContents)})
 		return n, []*Transaction{n.says("org0", m.packs(modelBox(0, 1), modelItem(0, 1)))}
 	},
 	CodeTooMuchWork: func(t *testing.T) (*testNet, []*Transaction) {
@@ -106,9 +106,9 @@ var fullRows = map[Code]func(*testing.T) (*testNet, []*Transaction){
 		n.must(n.says("org0", bornEvent(m, pallet)))
 		n.view[string(NoticesKey())] = mustMarshal(Notices{Open: 1})
 		boxes := manyNames(maxWorkAuthor / maxContents)
-		n.view[string(ContentsKey(pallet))] = mustMarshal(Contents{Items: boxes})
+		n.view[string(ContentsKey(pallet))] = mustMarshal(&Contents{Items: boxes})
 		for _, box := range boxes {
-			n.view[string(ContentsKey(box))] = mustMarshal(Contents{Items: manyNames(maxContents)})
+			n.view[string(ContentsKey(box))] = mustMarshal(&Contents{Items: manyNames(maxContents)})
 		}
 		return n, []*Transaction{n.says("org0", m.sends([]string{pallet}))}
 	},

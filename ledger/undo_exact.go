@@ -77,7 +77,7 @@ func restoreAs[T any](o *overlay, k string, raw []byte) {
 		o.del([]byte(k))
 		return
 	}
-	rec, err := decodeRecord[T]([]byte(k), raw)
+	rec, err := decodeRecord[T](k, raw)
 	if err != nil {
 		panic("ledger: notes of " + k + " do not decode")
 	}

@@ -205,7 +205,7 @@ func standingState(t *rapid.T, v mapView) map[string]string {
 		text := ""
 		switch space {
 		case "obj":
-			text = standingItem(t, v, decodeRaw[Item](t, raw))
+			text = standingItem(t, v, decodeAt[Item](t, k, raw))
 		case "contains":
 			text = fmt.Sprintf("%+v", decodeRaw[Contents](t, raw))
 		case "bal":
@@ -213,7 +213,7 @@ func standingState(t *rapid.T, v mapView) map[string]string {
 				text = fmt.Sprintf("%+v %t", b.Amount, b.Unmeasured)
 			}
 		case "transfer":
-			s := decodeRaw[Shipment](t, raw)
+			s := decodeAt[Shipment](t, k, raw)
 			s.Tx = crypto.Hash{} // transactions are salted
 			text = fmt.Sprintf("%+v", s)
 		case "receivers", "shippers":

@@ -17,10 +17,14 @@ func read[T any](v View, key []byte) (*T, error) {
 	return decodeRecord[T](key, data)
 }
 
-func decodeRecord[T any](key, data []byte) (*T, error) {
+// decodeRecord reads the record at key. What the key tells is taken from there: it is what a proof is about.
+func decodeRecord[T any, K string | []byte](key K, data []byte) (*T, error) {
 	rec := new(T)
 	if err := crypto.Unmarshal(data, rec); err != nil {
 		return nil, malformedBy(ErrState, err, "state key %q", key)
+	}
+	if r, ok := any(rec).(keyed); ok && !r.setKey(string(key)) {
+		return nil, malformed(ErrState, "there is no %T at state key %q", rec, key)
 	}
 	return rec, nil
 }

@@ -81,7 +81,7 @@ func (l *listed) record(h quorum.Height) ledger.Write {
 		if over {
 			rec.State = ledger.ShipmentClosed
 		}
-		key, value = ledger.ShipmentKey(id), rec
+		key, value = ledger.ShipmentKey(id), &rec
 	case 2:
 		key, value = ledger.BalanceKey(fmt.Sprint("https://id.gs1.org/01/09521321000018/10/L", n), from, "KGM", ledger.Available), ledger.Balance{Unmeasured: !over}
 	default:

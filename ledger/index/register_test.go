@@ -70,28 +70,28 @@ func (r *registered) record() ledger.Write {
 		if over {
 			rec.ReleasedAt = r.h
 		}
-		return ledger.Write{Key: ledger.NoticeKey(id), Value: encoded(r.t, rec)}
+		return ledger.Write{Key: ledger.NoticeKey(id), Value: encoded(r.t, &rec)}
 	case 1:
 		rec := ledger.DisputeRecord{ID: id, From: from, To: to, Height: made, Open: 1}
 		if over {
 			rec.Open = 0
 		}
-		return ledger.Write{Key: ledger.DisputeKey(id), Value: encoded(r.t, rec)}
+		return ledger.Write{Key: ledger.DisputeKey(id), Value: encoded(r.t, &rec)}
 	case 2:
 		rec := ledger.Shipment{Event: id, From: from, To: to, Party: "https://id.gs1.org/417/1", Height: made}
 		if over {
 			rec.State = ledger.ShipmentClosed
 		}
-		return ledger.Write{Key: ledger.ShipmentKey(id), Value: encoded(r.t, rec)}
+		return ledger.Write{Key: ledger.ShipmentKey(id), Value: encoded(r.t, &rec)}
 	case 3:
 		rec := ledger.Balance{Unmeasured: !over}
-		return ledger.Write{Key: balanceKey(fmt.Sprint("https://id.gs1.org/01/09521321000018/10/L", n), from), Value: encoded(r.t, rec)}
+		return ledger.Write{Key: balanceKey(fmt.Sprint("https://id.gs1.org/01/09521321000018/10/L", n), from), Value: encoded(r.t, &rec)}
 	case 4:
 		rec := ledger.Proposal{ID: id, Height: made}
 		if over {
 			rec.State = ledger.ProposalPassed
 		}
-		return ledger.Write{Key: ledger.ProposalKey(id), Value: encoded(r.t, rec)}
+		return ledger.Write{Key: ledger.ProposalKey(id), Value: encoded(r.t, &rec)}
 	case 5:
 		uri := fmt.Sprint("https://example.org/cert/", n)
 		return ledger.Write{Key: ledger.AttestationKey(uri), Value: encoded(r.t, ledger.Attestation{ID: uri, Issuer: from, Subject: to, Height: made})}

@@ -182,7 +182,7 @@ func clearRecord[T any](t *testing.T, c *Certificate, prefix string, change func
 		t.Fatal(err)
 	}
 	change(&rec)
-	raw, err := crypto.Marshal(rec)
+	raw, err := crypto.Marshal(&rec)
 	if err != nil || string(raw) == string(c.states[i].Value) {
 		t.Fatalf("%s is not changed, %v", prefix, err)
 	}

@@ -72,8 +72,8 @@ const (
 // epochs. Version 2 kept every replaced value and page in an entry of its own at 0x20 to 0x23, wrote no heights before the
 // present ones, and had units in the keys of balances as they were spelled. Version 3 had whole pages at 0x21
 // only, one list of shipments for a lot, and no records of what notices a crowded thing is under. Version 4 had the pages of
-// 0x23 by path alone.
-const schemaVersion = 5
+// 0x23 by path alone. Version 5 wrote items, contents, shipments and marks of events as their structs, with their keys in them.
+const schemaVersion = 6
 
 const (
 	replacedState = 's'

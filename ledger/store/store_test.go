@@ -137,9 +137,9 @@ func TestOpenRefuses(t *testing.T) {
 		kind    Kind
 		words   []string
 	}{
-		{9, ErrSchema, []string{"schema 9", "up to 5", "newer"}},
-		{1, ErrSchema, []string{"schema 1", "needs 5", "remove the folder"}},
-		{2, ErrSchema, []string{"schema 2", "needs 5", "remove the folder"}},
+		{9, ErrSchema, []string{"schema 9", "up to 6", "newer"}},
+		{1, ErrSchema, []string{"schema 1", "needs 6", "remove the folder"}},
+		{2, ErrSchema, []string{"schema 2", "needs 6", "remove the folder"}},
 		{0, ErrCorrupt, []string{"never existed"}},
 	} {
 		old := vfs.NewMem()
