@@ -372,7 +372,7 @@ func (s *Server) trace(r *request, walk func(context.Context, trace.Source, stri
 		*p.field = n
 	}
 	height := s.cfg.Events.IndexedHeight()
-	graph, err := walk(r.Context(), s.cfg.Trace, item, limits)
+	graph, err := walk(r.Context(), until{s.cfg.Trace, uint64(height)}, item, limits) // blocks may be indexed meanwhile
 	if err != nil {
 		return nil, err
 	}

@@ -139,7 +139,7 @@ func (s *Server) scope(r *request, subjects func(*itemReader, *ScopeInfo) ([]str
 	defer state.Close()
 	sc := &scoper{itemReader: &itemReader{view: state, state: state}, ctx: r.Context(), server: s, limit: limits.Nodes,
 		out:    &ScopeInfo{Entries: []ScopeEntry{}, Holders: []ScopeHolder{}, Totals: []ScopeAmount{}, Missing: []ScopeMissing{}, Height: state.Height()},
-		events: map[string]*trace.Event{}, carriers: map[string]*standing{}, links: map[crypto.Hash][]string{}, touched: map[crypto.Address]bool{}}
+		events: map[string]*trace.Event{}, carriers: map[string]*standing{}, links: map[crypto.Hash][]string{}, touched: map[crypto.Address]bool{}, authors: map[string]bool{}}
 	if sc.out.Subjects, err = subjects(sc.itemReader, sc.out); err != nil {
 		return nil, err
 	}

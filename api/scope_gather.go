@@ -33,6 +33,7 @@ type scoper struct {
 	carriers map[string]*standing    // by id, as far as they were looked at
 	links    map[crypto.Hash][]string
 	touched  map[crypto.Address]bool // accounts that recorded something about the goods
+	authors  map[string]bool         // the same as texts, whatever they are
 	limit    int
 }
 
@@ -107,10 +108,15 @@ func (sc *scoper) roots() ([]string, error) {
 	return out, nil
 }
 
-// touch remembers who recorded something about a node.
+// touch remembers who recorded something about a node. There are thousands of nodes, and few authors.
 func (sc *scoper) touch(n *trace.Node) {
 	for _, v := range n.Events {
-		if a, err := crypto.ParseAddress(sc.graph.Events[v.Event].Author); err == nil {
+		author := sc.graph.Events[v.Event].Author
+		if sc.authors[author] {
+			continue
+		}
+		sc.authors[author] = true
+		if a, err := crypto.ParseAddress(author); err == nil {
 			sc.touched[a] = true
 		}
 	}

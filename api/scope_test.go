@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -291,5 +292,34 @@ func TestRecallScope(t *testing.T) {
 		t.Errorf("under way to the shop: %+v, %v", list, err)
 	} else if one, err := c.Shipment(ctx, list.Shipments[0].Event, true); err != nil || one.Height >= quorum.Height(10) || one.At <= one.Height {
 		t.Errorf("%+v, %v", one, err)
+	}
+}
+
+// Blocks that are indexed while a trace is walked are not in it: the answer is of the height that it says.
+func TestTraceIsOfOneHeight(t *testing.T) {
+	h := newHarness(t)
+	h.chain()
+	h.node.lag = 4
+	h.node.hook = func(_ context.Context, method string) error {
+		if method == "EventsOf" {
+			h.node.mu.Lock()
+			defer h.node.mu.Unlock()
+			h.node.lag = 0
+		}
+		return nil
+	}
+	tip := h.node.tip().Header.Height
+	rec := h.get("/v1/trace/forward?item=" + lot1)
+	g := ok[trace.Graph](t, rec, 200)
+	if want := fmt.Sprint(tip - 4); rec.Header().Get(headerHeight) != want {
+		t.Fatalf("the answer is of block %s, want %s", rec.Header().Get(headerHeight), want)
+	}
+	if len(g.Events) == 0 {
+		t.Fatal("no event is in the answer")
+	}
+	for _, e := range g.Events {
+		if e.Ref.Height > uint64(tip-4) {
+			t.Errorf("an event of block %d is in an answer of block %d", e.Ref.Height, tip-4)
+		}
 	}
 }

@@ -44,6 +44,37 @@ func newRecord(r *ledger.EventRecord) (*record, error) {
 	return out, nil
 }
 
+const textBytes = 16 // of a text in a list
+
+// decodeRecord reads a record; Event is a part of data. What is wrong is said by crypto.Unmarshal, which reads the same.
+func decodeRecord(data []byte) (record, error) {
+	var r record
+	budget := crypto.NewBudget(len(data))
+	p := crypto.NewPlainCBOR(data, &budget)
+	if p.Struct(8) {
+		r.Event = p.Shared()
+		// The texts share a copy of what comes after the event, not of all.
+		rest := crypto.NewPlainCBOR(data[p.Pos():], &budget)
+		rest.Fixed(r.Hash[:])
+		rest.Fixed(r.Tx[:])
+		r.TimeMs, r.Author, r.Org = rest.Int(64), rest.Text(), rest.Text()
+		r.Flags, r.Lots = readTexts(&rest), readTexts(&rest)
+		if !p.Bad() && rest.Done() {
+			return r, nil
+		}
+	}
+	r = record{}
+	return r, crypto.Unmarshal(data, &r)
+}
+
+func readTexts(p *crypto.PlainCBOR) []string {
+	out := make([]string, p.Array(textBytes))
+	for i := range out {
+		out[i] = p.Text()
+	}
+	return out
+}
+
 func (r *record) meta(ref trace.Ref) query.Meta {
 	return query.Meta{
 		Height: ref.Height, TxIndex: ref.Tx, Index: ref.Event,

@@ -10,7 +10,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"waybill/crypto"
 	"waybill/epcis"
 	"waybill/epcis/query"
 	"waybill/epcis/trace"
@@ -79,12 +78,36 @@ func (x *Index) Events(ctx context.Context, refs []trace.Ref) ([]trace.Recorded,
 	return out, nil
 }
 
-func (x *Index) readEvents(ctx context.Context, refs []trace.Ref, out []trace.Recorded) error {
+// readEvents follows one iterator: places that stand together are steps in one block of the database.
+func (x *Index) readEvents(ctx context.Context, refs []trace.Ref, out []trace.Recorded) (err error) {
+	if len(refs) == 0 {
+		return nil
+	}
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixRecord}, UpperBound: []byte{prefixRecord + 1}})
+	if err != nil {
+		return fail(ErrIO, err, "reading events")
+	}
+	defer func() {
+		if cerr := it.Close(); err == nil && cerr != nil {
+			err = fail(ErrIO, cerr, "reading events")
+		}
+	}()
 	for i, ref := range refs {
 		if i%checkContextEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		found, err := readRecord(x.db, ref)
+		key := recordKey(ref)
+		if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
+			if err := it.Error(); err != nil {
+				return fail(ErrIO, err, "reading events")
+			}
+			return absent(ref)
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return fail(ErrIO, err, "reading events")
+		}
+		found, err := decodeFound(value, ref)
 		if err != nil {
 			return err
 		}
@@ -98,14 +121,23 @@ func (x *Index) readEvents(ctx context.Context, refs []trace.Ref, out []trace.Re
 func readRecord(r pebble.Reader, ref trace.Ref) (query.Found, error) {
 	value, closer, err := r.Get(recordKey(ref))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return query.Found{}, fail(ErrCorrupt, nil, "there is no event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
+		return query.Found{}, absent(ref)
 	}
 	if err != nil {
 		return query.Found{}, fail(ErrIO, err, "reading an event")
 	}
 	defer func() { _ = closer.Close() }() // frees memory only
-	var rec record
-	if err := crypto.Unmarshal(value, &rec); err != nil {
+	return decodeFound(value, ref)
+}
+
+func absent(ref trace.Ref) error {
+	return fail(ErrCorrupt, nil, "there is no event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
+}
+
+// decodeFound decodes what is stored of an event; it keeps nothing of value.
+func decodeFound(value []byte, ref trace.Ref) (query.Found, error) {
+	rec, err := decodeRecord(value)
+	if err != nil {
 		return query.Found{}, fail(ErrCorrupt, err, "event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
 	}
 	event, err := epcis.DecodeEvent(rec.Event)

@@ -3,12 +3,15 @@ package index
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"waybill/crypto"
 	"waybill/epcis/trace"
+	"waybill/ledger"
 )
 
 // Many questions at once have the answers of one after the other, in whatever order they are asked.
@@ -80,4 +83,35 @@ func TestManyAtOnce(t *testing.T) {
 			t.Errorf("without event %d of %d: %v", i, len(refs), err)
 		}
 	}
+}
+
+// Records are read by hand as crypto.Unmarshal reads them, and refused alike.
+func FuzzDecodeRecord(f *testing.F) {
+	f.Add([]byte{})
+	for _, up := range randomChain(12, 6).updates {
+		for i := range up.Events {
+			r := &up.Events[i]
+			r.Flags = append(r.Flags, ledger.Flag{Code: ledger.CodeAlreadyHeld})
+			rec, err := newRecord(r)
+			if err != nil {
+				f.Fatal(err)
+			}
+			data, err := crypto.Marshal(rec)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+			f.Add(data[:len(data)-1])
+			f.Add(append(slices.Clone(data), 0))
+			f.Add(append([]byte{0x87}, data[1:]...))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var want record
+		wantErr := crypto.Unmarshal(data, &want)
+		got, err := decodeRecord(slices.Clip(data))
+		if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
+			t.Fatalf("%x:\n%+v, %v\nwant\n%+v, %v", data, got, err, want, wantErr)
+		}
+	})
 }
