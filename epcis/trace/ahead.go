@@ -12,11 +12,12 @@ import "slices"
 //     which it is, so that the answer is the same with and without.
 //  2. The line and what was read and not asked for yet are bounded; what does not fit is read when it is asked for.
 const (
-	maxExpected = 1 << 14 // items in the line
-	itemsAtOnce = 512
-	refsAhead   = 64 // events of an item; one that has more is read alone
-	eventsAhead = 1024
-	maxUnasked  = 1 << 13 // items, or events, that were read and not asked for
+	maxExpected  = 1 << 14 // items in the line
+	itemsAtOnce  = 512
+	refsAhead    = 64 // events of an item; one that has more is read alone
+	eventsAtOnce = 1024
+	eventsAhead  = 4 * eventsAtOnce // with the items that are read at once
+	maxUnasked   = 1 << 13          // items, or events, that were read and not asked for
 )
 
 // reader reads a source ahead.
@@ -83,7 +84,7 @@ func (h *history) readRefs(key string) ([]Ref, error) {
 				all = append(all, refs...)
 			}
 		}
-		if err := h.readEvents(all); err != nil {
+		if err := h.readEvents(all, 0); err != nil {
 			return nil, err
 		}
 		if refs, ok := r.refs[key]; ok {
@@ -122,7 +123,7 @@ func (h *history) upcoming(key string) []string {
 func (h *history) recorded(refs []Ref) (Recorded, error) {
 	r := &h.reader
 	if _, read := r.events[refs[0]]; !read {
-		if err := h.readEvents(refs[:min(len(refs), eventsAhead)]); err != nil {
+		if err := h.readEvents(refs[:min(len(refs), eventsAtOnce)], 1); err != nil {
 			return Recorded{}, err
 		}
 	}
@@ -131,14 +132,15 @@ func (h *history) recorded(refs []Ref) (Recorded, error) {
 	return found, nil
 }
 
-// readEvents reads events that will be asked for, as many as it may.
-func (h *history) readEvents(refs []Ref) error {
+// readEvents reads events that will be asked for, as many as it may: all that were read and not asked for yet may be needed
+// too. The first few it reads in any case.
+func (h *history) readEvents(refs []Ref, few int) error {
 	r := &h.reader
 	if len(r.events) > maxUnasked {
 		clear(r.events)
 	}
-	room := min(eventsAhead, h.limits.Events-len(h.entries))
-	wanted := make([]Ref, 0, min(len(refs), max(room, 0)))
+	room := max(few, min(eventsAhead, h.limits.Events-len(h.entries)-len(r.events)))
+	wanted := make([]Ref, 0, min(len(refs), room))
 	taken := map[Ref]bool{}
 	for _, ref := range refs {
 		if len(wanted) >= room {
@@ -149,16 +151,15 @@ func (h *history) readEvents(refs []Ref) error {
 			wanted = append(wanted, ref)
 		}
 	}
-	if len(wanted) == 0 {
-		return nil
-	}
 	slices.SortFunc(wanted, Ref.Compare)
-	list, err := r.src.Events(h.ctx, wanted)
-	if err != nil {
-		return err
-	}
-	for i, ref := range wanted {
-		r.events[ref] = list[i]
+	for refs := range slices.Chunk(wanted, eventsAtOnce) {
+		list, err := r.src.Events(h.ctx, refs)
+		if err != nil {
+			return err
+		}
+		for i, ref := range refs {
+			r.events[ref] = list[i]
+		}
 	}
 	return nil
 }

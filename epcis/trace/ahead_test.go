@@ -78,7 +78,7 @@ func TestReadingAhead(t *testing.T) {
 			alone++
 		}
 	}
-	if a.most > max(itemsAtOnce, eventsAhead) || a.calls > alone+20 || a.events != len(l.events) || a.keys > things+alone+20 {
+	if a.most > max(itemsAtOnce, eventsAtOnce) || a.calls > alone+20 || a.events != len(l.events) || a.keys > things+alone+20 {
 		t.Errorf("asked %d times about %d items (%d alone) and %d of %d events, at most %d at once", a.calls, a.keys, alone, a.events, len(l.events), a.most)
 	}
 }
