@@ -107,7 +107,7 @@ func (x *Index) readEvents(ctx context.Context, refs []trace.Ref, out []trace.Re
 		if err != nil {
 			return fail(ErrIO, err, "reading events")
 		}
-		found, err := decodeFound(value, ref)
+		found, err := foundIn(value, ref)
 		if err != nil {
 			return err
 		}
@@ -127,15 +127,15 @@ func readRecord(r pebble.Reader, ref trace.Ref) (query.Found, error) {
 		return query.Found{}, fail(ErrIO, err, "reading an event")
 	}
 	defer func() { _ = closer.Close() }() // frees memory only
-	return decodeFound(value, ref)
+	return foundIn(value, ref)
 }
 
 func absent(ref trace.Ref) error {
 	return fail(ErrCorrupt, nil, "there is no event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
 }
 
-// decodeFound decodes what is stored of an event; it keeps nothing of value.
-func decodeFound(value []byte, ref trace.Ref) (query.Found, error) {
+// foundIn decodes what is stored of an event; it keeps nothing of value.
+func foundIn(value []byte, ref trace.Ref) (query.Found, error) {
 	rec, err := decodeRecord(value)
 	if err != nil {
 		return query.Found{}, fail(ErrCorrupt, err, "event %d of transaction %d of block %d", ref.Event, ref.Tx, ref.Height)
