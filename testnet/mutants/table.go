@@ -27,12 +27,13 @@ const (
 
 // The tests that notice mistakes in the rules about goods, and in what shows them to others.
 const (
-	claimsBooks = "./ledger Test(Claims.*|Scenarios|SeverityTable)$"
-	goodsBooks  = "./ledger Test(Dispute.*|Scenarios|CustodyAgainstPaper|MillionActsAgainstPaper|SeverityTable)$"
-	recalls     = "./ledger Test(Notice.*|Following.*|Scenarios)$"
-	undos       = "./ledger Test(Undo.*|Correction.*|WindowMade.*|Scenarios)$"
-	histories   = "./ledger/provenance Test"
-	lightClient = "./ledger/light Test"
+	claimsBooks    = "./ledger Test(Claims.*|Scenarios|SeverityTable)$"
+	goodsBooks     = "./ledger Test(Dispute.*|Scenarios|CustodyAgainstPaper|MillionActsAgainstPaper|SeverityTable)$"
+	recalls        = "./ledger Test(Notice.*|Following.*|Scenarios)$"
+	answersAndWork = "./ledger Test(Answers.*|ManyNotices.*|ReadsOf.*)$"
+	undos          = "./ledger Test(Undo.*|Correction.*|WindowMade.*|Scenarios)$"
+	histories      = "./ledger/provenance Test"
+	lightClient    = "./ledger/light Test"
 
 	fewCases = "-rapid.checks=40"
 )

@@ -19,6 +19,10 @@ var notices = []mutant{
 		old: "\t} else {\n\t\tb.queue(notice)\n\t}", new: "\t}"},
 	{name: "released notices go on stopping", mistake: "recalls", file: "ledger/hold.go", tests: recalls, flags: fewCases,
 		old: "ok && rec.Released.IsZero() && holds[i].Reaches(&rec) {", new: "ok && holds[i].Reaches(&rec) {"},
+	{name: "nothing is no answer to hold against anybody", mistake: "recalls", file: "ledger/answer.go", tests: answersAndWork,
+		old: "if p.Status == AckNothing {", new: "if p.Status == AckReceived {"},
+	{name: "long lists of notices are looked at for nothing", mistake: "recalls", file: "ledger/blocked.go", tests: answersAndWork,
+		old: "} else if !e.mayWork(e.listed(holds) / noticesPerWork) {", new: "} else if !e.mayWork(0) {"},
 }
 
 // undoing: undoing: only where nothing stands on the event.
@@ -37,4 +41,6 @@ var undoing = []mutant{
 		old: "if !ok || u.e.timeMs >= from {", new: "if !ok || u.e.timeMs >= sh.TimeMs {"},
 	{name: "recalled goods go on their way again", mistake: "undoing", file: "ledger/undo_guard.go", tests: undos,
 		old: "\tif c.act != actVoid {", new: "\tif c.act != actShip {"},
+	{name: "expired goods go on their way again", mistake: "undoing", file: "ledger/undo_guard.go", tests: undos,
+		old: "\tf := u.e.namedNotExpired(&g)\n", new: "\tvar f *Finding\n"},
 }
