@@ -2,6 +2,7 @@ package crypto
 
 import (
 	"encoding/hex"
+	"runtime"
 	"sync"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
@@ -95,14 +96,30 @@ func NewKeyCache(limit int) *KeyCache {
 	return &KeyCache{limit: max(limit, 1), points: make(map[PublicKey]*secp256k1.PublicKey)}
 }
 
-// VerifyBatch is the package function with remembered keys; a nil cache remembers nothing. The answers are the same.
+// VerifyBatch is the package function with remembered keys; a nil cache remembers nothing. The answers are the same. Many
+// checks are shared among all processors that the program may use.
 func (c *KeyCache) VerifyBatch(checks []Check) []bool {
 	out := make([]bool, len(checks))
+	share := max(minShare, (len(checks)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	var others sync.WaitGroup
+	for from := share; from < len(checks); from += share {
+		to := min(from+share, len(checks))
+		others.Go(func() { c.verifyAll(checks[from:to], out[from:to]) })
+	}
+	c.verifyAll(checks[:min(share, len(checks))], out)
+	others.Wait()
+	return out
+}
+
+// minShare is how many checks a goroutine is started for: some two milliseconds.
+const minShare = 16
+
+// verifyAll answers checks[i] in out[i].
+func (c *KeyCache) verifyAll(checks []Check, out []bool) {
 	for i := range checks {
 		point := c.point(checks[i].Key)
 		out[i] = point != nil && verify(point, &checks[i])
 	}
-	return out
 }
 
 // point returns nil for bytes that are no key; those are not remembered, so that garbage cannot evict.

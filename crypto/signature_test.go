@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/big"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -218,5 +219,33 @@ func BenchmarkVerify(b *testing.B) {
 		if !cache.VerifyBatch(checks)[0] {
 			b.Fatal("refused")
 		}
+	}
+}
+
+// The answers are by check, however many there are and however many processors share them.
+func TestVerifyBatchShared(t *testing.T) {
+	keys := make([]PrivateKey, 3)
+	for i := range keys {
+		keys[i] = testKey(string(rune('a' + i)))
+	}
+	for _, procs := range []int{1, 2, 3, 8} {
+		before := runtime.GOMAXPROCS(procs)
+		for _, n := range []int{minShare - 1, minShare, minShare + 1, 2*minShare + 1, 5*minShare + 3} {
+			checks, want := make([]Check, n), make([]bool, n)
+			for i := range checks {
+				k, digest := keys[i%len(keys)], Sum(TagVote, []byte{byte(i)})
+				checks[i] = Check{k.Public(), digest, k.Sign(digest)}
+				if want[i] = i%minShare != n%minShare; !want[i] {
+					checks[i].Digest[i%HashSize]++
+				}
+			}
+			if got := VerifyBatch(checks); !slices.Equal(got, want) {
+				t.Errorf("%d checks on %d processors: %v", n, procs, got)
+			}
+			if got := NewKeyCache(2).VerifyBatch(checks); !slices.Equal(got, want) {
+				t.Errorf("%d checks on %d processors, with a cache: %v", n, procs, got)
+			}
+		}
+		runtime.GOMAXPROCS(before)
 	}
 }
