@@ -13,11 +13,11 @@ import "slices"
 //  2. The line and what was read and not asked for yet are bounded; what does not fit is read when it is asked for.
 const (
 	maxExpected  = 1 << 14 // items in the line
-	itemsAtOnce  = 512
-	refsAhead    = 64 // events of an item; one that has more is read alone
+	itemsAtOnce  = 4096    // the more, the more of them stand together
+	refsAhead    = 64      // events of an item; one that has more is read alone
 	eventsAtOnce = 1024
-	eventsAhead  = 4 * eventsAtOnce // with the items that are read at once
-	maxUnasked   = 1 << 13          // items, or events, that were read and not asked for
+	eventsAhead  = 8 * eventsAtOnce // with the items that are read at once
+	maxUnasked   = 1 << 14          // items, or events, that were read and not asked for
 )
 
 // reader reads a source ahead.
@@ -107,9 +107,10 @@ func (h *history) upcoming(key string) []string {
 	if len(r.refs) > maxUnasked {
 		clear(r.refs)
 	}
-	keys := append(make([]string, 0, itemsAtOnce), key)
+	most := min(itemsAtOnce, h.limits.Nodes, len(r.line)-r.next+1)
+	keys := append(make([]string, 0, max(most, 1)), key)
 	taken := map[string]bool{key: true}
-	for ; r.next < len(r.line) && len(keys) < itemsAtOnce; r.next++ {
+	for ; r.next < len(r.line) && len(keys) < most; r.next++ {
 		k := r.line[r.next]
 		if _, read := r.refs[k]; !read && h.items[k] == nil && !taken[k] {
 			taken[k] = true

@@ -37,15 +37,41 @@ func (x *Index) EventsOf(ctx context.Context, keys []string, limit int) (lists [
 		}
 	}()
 	lists = make([][]trace.Ref, len(keys))
+	from := seeker{Iterator: it}
 	for n, i := range order {
 		if n%checkContextEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		for ok := it.SeekGE(stems[i]); ok && len(lists[i]) < limit && bytes.HasPrefix(it.Key(), stems[i]); ok = it.Next() {
+		for ok := from.seek(stems[i]); ok && len(lists[i]) < limit && bytes.HasPrefix(it.Key(), stems[i]); ok = it.Next() {
 			lists[i] = append(lists[i], decodeRef(it.Key()))
 		}
 	}
 	return lists, nil
+}
+
+// stepsBeforeSeek is how far an iterator is moved before it looks for a key from above, through all levels of the database: that
+// takes as long as some dozens of steps.
+const stepsBeforeSeek = 16
+
+// seeker looks for keys of which none is the beginning of another. Whoever asks for them in order is answered sooner.
+type seeker struct {
+	*pebble.Iterator
+	last []byte // that was asked for
+}
+
+// seek moves to the first key that is not before one; what begins with the last one asked for may have been read since.
+func (s *seeker) seek(key []byte) bool {
+	if s.last != nil && bytes.Compare(s.last, key) < 0 {
+		for n := 0; n < stepsBeforeSeek && s.Valid(); n++ {
+			if bytes.Compare(s.Key(), key) >= 0 {
+				s.last = key
+				return true
+			}
+			s.Next()
+		}
+	}
+	s.last = key
+	return s.SeekGE(key)
 }
 
 // Events are decoded by several goroutines where they are many. Each reads its own stretch of the places.
@@ -92,12 +118,13 @@ func (x *Index) readEvents(ctx context.Context, refs []trace.Ref, out []trace.Re
 			err = fail(ErrIO, cerr, "reading events")
 		}
 	}()
+	from := seeker{Iterator: it}
 	for i, ref := range refs {
 		if i%checkContextEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		key := recordKey(ref)
-		if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
+		if !from.seek(key) || !bytes.Equal(it.Key(), key) {
 			if err := it.Error(); err != nil {
 				return fail(ErrIO, err, "reading events")
 			}

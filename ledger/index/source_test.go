@@ -67,6 +67,18 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	}
 
+	backwards := slices.Clone(refs)
+	slices.Reverse(backwards)
+	list, err := x.Events(t.Context(), append(backwards, refs[0], refs[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, ref := range append(backwards, refs[0], refs[0]) {
+		if _, meta, err := trace.EventAt(t.Context(), x, ref); err != nil || list[i].Meta.Hash != meta.Hash {
+			t.Fatalf("%d of places in any order: %+v, want %+v, %v", i, list[i].Meta, meta, err)
+		}
+	}
+
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := x.EventsOf(ended, keys, 1); !errors.Is(err, context.Canceled) {

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
 	"testing"
 
 	"waybill/epcis"
 	"waybill/epcis/trace"
 )
+
+var traceEvents = flag.Int("events", 20_000, "of the ledger that BenchmarkTraces builds")
 
 // pallets is a lot of which 7,500 things are made, ten of them to a case and 25 cases to a pallet; only pallets are shipped and
 // received. A walk forward comes to 8,356 items, most of their history by what carried them.
@@ -86,11 +89,11 @@ func (l *large) shaped(ctx context.Context, shape func(m *maker) (string, []*epc
 // BenchmarkTraces asks what the trace rows of the table ask, and of goods of two more shapes, of a small ledger that is built
 // once.
 //
-//	go test ./testnet/bench -run '^$' -bench Traces -benchmem
+//	go test ./testnet/bench -run '^$' -bench Traces -benchmem -events 300000
 func BenchmarkTraces(b *testing.B) {
 	dir, ctx := b.TempDir(), context.Background()
 	l := &large{}
-	if _, err := l.build(dir, 1, 20_000, io.Discard); err != nil {
+	if _, err := l.build(dir, 1, *traceEvents, io.Discard); err != nil {
 		b.Fatal(err)
 	}
 	list := l.traces()
@@ -112,6 +115,7 @@ func BenchmarkTraces(b *testing.B) {
 	}()
 	for _, q := range list {
 		b.Run(q.name, func(b *testing.B) {
+			cpu := cpuTime()
 			for b.Loop() {
 				g, err := q.walk(ctx, l.x, q.item, trace.Limits{})
 				if err != nil {
@@ -121,6 +125,7 @@ func BenchmarkTraces(b *testing.B) {
 					b.Fatalf("%d nodes, %v", len(g.Nodes), g.Reasons)
 				}
 			}
+			b.ReportMetric(float64(cpuTime()-cpu)/1e6/float64(b.N), "cpu-ms/op")
 		})
 	}
 }
