@@ -71,8 +71,9 @@ func treeNode(left, right *Hash) Hash { return sumTwo(TagStateNode, left, right)
 // that are corrupt or of different versions, ErrEncoding for a key written twice, or what r returned. Who updates one tree
 // again and again uses a [Tree].
 func UpdateTree(r PageReader, writes []TreeWrite) (root Hash, pages []Page, err error) {
-	u := treeUpdate{Tree: &Tree{arena: pageArena{shift: onceChunkShift}}, reader: unversioned{r}}
-	root, pages, err = u.run(treeOps(writes))
+	u := treeUpdate{Tree: NewTree(0), reader: unversioned{r}}
+	u.arena.shift = onceChunkShift
+	root, pages, err = u.run(u.room.treeOps(u.sums, writes))
 	for i := range pages {
 		pages[i].Data = bytes.Clone(pages[i].Data) // the caller's, beside nothing else
 	}

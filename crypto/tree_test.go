@@ -183,7 +183,7 @@ func TestTreeOfCloseKeys(t *testing.T) {
 			op.leaf.Value = Sum(TagVote, []byte{byte(random.IntN(3))})
 			model[at] = op.leaf.Value
 		}
-		root, pages, err := (&treeUpdate{Tree: &Tree{}, reader: unversioned{tree}}).run([]treeOp{op})
+		root, pages, err := (&treeUpdate{Tree: NewTree(0), reader: unversioned{tree}}).run([]treeOp{op})
 		if err != nil {
 			t.Fatal(err)
 		}

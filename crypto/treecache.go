@@ -19,8 +19,10 @@ type Tree struct {
 	arena pageArena
 	root  int32
 	now   uint32 // counts updates
+	sums  *summer
 
 	// What an update works with, and what it returned.
+	room   opsRoom
 	levels []*treeLevel
 	notes  [][]byte
 	noting int // the last of the notes that is in use
@@ -29,7 +31,7 @@ type Tree struct {
 
 // NewTree returns a tree that keeps pages of at most maxBytes, or none.
 func NewTree(maxBytes int) *Tree {
-	t := &Tree{limit: maxBytes}
+	t := &Tree{limit: maxBytes, sums: newSummer()}
 	t.Forget()
 	return t
 }
@@ -40,7 +42,7 @@ func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeW
 		t.Forget()
 	}
 	u := treeUpdate{Tree: t, reader: r, version: version, base: &root}
-	next, pages, err := u.run(treeOps(writes))
+	next, pages, err := u.run(t.room.treeOps(t.sums, writes))
 	if err != nil {
 		t.Forget() // some pages are changed, some are not
 		return Hash{}, nil, err
@@ -53,7 +55,7 @@ func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeW
 func (t *Tree) Forget() {
 	// A chunk of each size would take this much of the limit at most.
 	const share, chunks = 16, pageUnit * maxPageClass * (maxPageClass + 1) / 2
-	*t = Tree{limit: t.limit, now: t.now}
+	*t = Tree{limit: t.limit, now: t.now, sums: t.sums}
 	for t.arena.shift < maxChunkShift && chunks<<(t.arena.shift+1) <= t.limit/share {
 		t.arena.shift++
 	}
@@ -91,7 +93,7 @@ const (
 
 // workBytes is what is kept of the work of updates.
 func (t *Tree) workBytes() int {
-	n := pageBytes*cap(t.pages) + (1<<noteShift+24)*len(t.notes)
+	n := t.room.bytes() + pageBytes*cap(t.pages) + (1<<noteShift+24)*len(t.notes)
 	for _, l := range t.levels {
 		n += treeLevelBytes + pageRecordBytes*cap(l.records) + cap(l.paths)
 	}
@@ -108,7 +110,7 @@ func (t *Tree) shrink() {
 		return
 	}
 	if t.workBytes() > t.limit/workShare {
-		t.levels, t.notes, t.noting, t.pages = nil, nil, 0, nil // pages are worth more
+		t.room, t.levels, t.notes, t.noting, t.pages = opsRoom{}, nil, nil, 0, nil // pages are worth more
 	}
 	a := &t.arena
 	spare := t.size() - a.chunkTotal() // what does not shrink with the pages

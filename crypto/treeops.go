@@ -14,20 +14,30 @@ type treeOp struct {
 
 func (op *treeOp) compare(other *treeOp) int { return bytes.Compare(op.leaf.Key[:], other.leaf.Key[:]) }
 
-// treeOps hashes writes and sorts them by position.
-func treeOps(writes []TreeWrite) []treeOp {
-	hashed := make([]treeOp, len(writes))
-	order := make([]uint64, len(writes)) // four bytes of the position, then where it stands
+// opsRoom is what treeOps works with.
+type opsRoom struct {
+	hashed, ops []treeOp
+	order       []uint64 // four bytes of the position, then where it stands
+}
+
+// bytes is what the room takes.
+func (r *opsRoom) bytes() int {
+	const opBytes, orderBytes = 2*HashSize + 1, 8
+	return opBytes*(cap(r.hashed)+cap(r.ops)) + orderBytes*cap(r.order)
+}
+
+// treeOps hashes writes and sorts them by position. They are good until the next time.
+func (r *opsRoom) treeOps(sums *summer, writes []TreeWrite) []treeOp {
+	hashed, order, ops := resize(&r.hashed, len(writes)), resize(&r.order, len(writes)), resize(&r.ops, len(writes))
 	for i := range writes {
 		w, op := &writes[i], &hashed[i]
-		op.leaf.Key, op.delete = TreeKey(w.Key), w.Value == nil
-		if w.Value != nil {
-			op.leaf.Value = Sum(TagStateValue, w.Value)
+		op.leaf.Key = sums.sum(TagStateKey, w.Key, nil)
+		if op.delete = w.Value == nil; !op.delete {
+			op.leaf.Value = sums.sum(TagStateValue, w.Value, nil)
 		}
 		order[i] = uint64(binary.BigEndian.Uint32(op.leaf.Key[:]))<<32 | uint64(i)
 	}
 	slices.Sort(order)
-	ops := make([]treeOp, len(writes))
 	for i, at := range order {
 		ops[i] = hashed[uint32(at)]
 	}
@@ -43,4 +53,12 @@ func treeOps(writes []TreeWrite) []treeOp {
 		from = end
 	}
 	return ops
+}
+
+// resize makes a list that is used again n long. What it holds is any.
+func resize[T any](list *[]T, n int) []T {
+	if cap(*list) < n {
+		*list = make([]T, n+n/8)
+	}
+	return (*list)[:n]
 }
