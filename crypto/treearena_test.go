@@ -174,10 +174,12 @@ func TestTreeIsItsDefinition(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			store.apply(pages)
-			if slices.ContainsFunc(pages, func(p Page) bool { return p.Data != nil && p.New && p.Patch != nil }) {
-				t.Fatal("a new page has a patch")
+			for _, p := range pages {
+				if before, stood := store.memoryPages[p.Path]; p.New == stood || bytes.Equal(p.Data, before) || p.New && p.Patch != nil {
+					t.Fatalf("page %q: new %t, patch %x, %x became %x", p.Path, p.New, p.Patch, before, p.Data)
+				}
 			}
+			store.apply(pages)
 			tree.shrink()
 			if got := tree.size(); got > max(tree.limit, NewTree(0).size()) {
 				t.Fatalf("%d bytes are kept, at most %d", got, tree.limit)
@@ -294,6 +296,56 @@ func TestTreeAtItsLimit(t *testing.T) {
 			t.Errorf("%d bytes over the limit: %d bytes in all, then %d, %d of them for pages", over, size, tree.size(), tree.arena.live)
 		}
 		tree.check(t, store.memoryPages)
+	}
+}
+
+// TestTreeKeepsTheLastUpdate: when what two updates used is too much, what the later one used stays.
+func TestTreeKeepsTheLastUpdate(t *testing.T) {
+	store := &versionedPages{memoryPages: memoryPages{}, versions: map[PagePath]uint64{}}
+	tree, root := NewTree(1<<20), Hash{} // which puts few pages into a chunk
+	tree.limit = 1 << 30
+	kept := 0
+	for version, count := range []int{8000, 300} {
+		var writes []TreeWrite
+		for i := range count {
+			writes = append(writes, TreeWrite{fmt.Append(nil, version, i), []byte("value")})
+		}
+		next, pages, err := tree.Update(store, root, 1, writes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.apply(pages)
+		root, kept = next, tree.arena.live
+	}
+	tree.limit = tree.arena.size() / 2
+	if tree.shrink(); tree.arena.live == 0 || tree.arena.live == kept || tree.size() > tree.limit {
+		t.Errorf("%d bytes of pages, then %d; %d bytes in all, at most %d", kept, tree.arena.live, tree.size(), tree.limit)
+	}
+	tree.check(t, store.memoryPages)
+}
+
+// TestTreeOfTooManyLevels: pages below the last level are refused, whatever the store says.
+func TestTreeOfTooManyLevels(t *testing.T) {
+	key := []byte("key")
+	at := TreeKey(key)
+	store := memoryPages{}
+	var p treePage
+	for i := range pageSlots {
+		p.set(i, treeSlot{kind: slotSubtree, hash: Sum(TagVote)})
+	}
+	path := []byte(at.String())
+	for depth := len(path); depth >= 0; depth-- {
+		p.rehash(1<<pageSlots - 1)
+		store[PagePath(path[:depth])] = p.encode()
+		top := p.top()
+		if p = (treePage{}); depth > 0 {
+			p.set(nibble(&at, depth-1), treeSlot{kind: slotSubtree, hash: top})
+		}
+	}
+	for _, value := range [][]byte{nil, []byte("value")} {
+		if _, _, err := UpdateTree(store, []TreeWrite{{key, value}}); !errors.Is(err, ErrPage) {
+			t.Errorf("writing %q: %v", value, err)
+		}
 	}
 }
 
