@@ -40,7 +40,7 @@ func (s *Store) create(genesis *ledger.Genesis) error {
 	if err := c.apply(true); err != nil {
 		return err
 	}
-	s.records.committed(0, up.Writes)
+	s.records.committed(0, up.Writes, c.hashes)
 	s.tip.Store(&tip)
 	return nil
 }
@@ -83,7 +83,7 @@ func (s *Store) Commit(header quorum.Header, payload [][]byte, cert *quorum.Cert
 		return crypto.Hash{}, err
 	}
 	s.keepBatch(batch)
-	s.records.committed(header.Height, up.Writes)
+	s.records.committed(header.Height, up.Writes, c.hashes)
 	s.rise(&tip)
 	return tip.StateRoot, nil
 }

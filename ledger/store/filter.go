@@ -33,17 +33,19 @@ func newKeyFilter(bytes int) *keyFilter {
 	return &keyFilter{seed: maphash.MakeSeed(), words: make([]atomic.Uint64, max(1, bytes/(8*filterBlock))*filterBlock)}
 }
 
-// place returns the block of a key and the bits from which its places in the block are taken.
-func (f *keyFilter) place(key []byte) ([]atomic.Uint64, uint64) {
-	h := maphash.Bytes(f.seed, key)
+// place returns the block of a key with that hash and the bits from which its places in the block are taken.
+func (f *keyFilter) place(h uint64) ([]atomic.Uint64, uint64) {
 	block, _ := bits.Mul64(h, uint64(len(f.words)/filterBlock))
 	at := int(block) * filterBlock
 	return f.words[at : at+filterBlock], h * 0x9e3779b97f4a7c15
 }
 
-// add takes a key in.
-func (f *keyFilter) add(key []byte) {
-	block, h := f.place(key)
+// hash is under which the filter knows a key.
+func (f *keyFilter) hash(key []byte) uint64 { return maphash.Bytes(f.seed, key) }
+
+// add takes a key with that hash in.
+func (f *keyFilter) add(hash uint64) {
+	block, h := f.place(hash)
 	for range filterBits {
 		word, bit := &block[h>>61], uint64(1)<<(h>>55&63)
 		if word.Load()&bit == 0 {
@@ -54,11 +56,11 @@ func (f *keyFilter) add(key []byte) {
 }
 
 // mayHold is false only for a key that does not exist.
-func (f *keyFilter) mayHold(key []byte) bool {
+func (f *keyFilter) mayHold(hash uint64) bool {
 	if !f.ready.Load() {
 		return true
 	}
-	block, h := f.place(key)
+	block, h := f.place(hash)
 	for range filterBits {
 		if block[h>>61].Load()&(1<<(h>>55&63)) == 0 {
 			return false
@@ -80,7 +82,7 @@ func (s *Store) fillFilter() error {
 	}
 	more := it.First()
 	for n := 0; more && n < filledAtOnce; n++ {
-		s.filter.add(it.Key()[1:])
+		s.filter.add(s.filter.hash(it.Key()[1:]))
 		more = it.Next()
 	}
 	if !more {
@@ -91,7 +93,7 @@ func (s *Store) fillFilter() error {
 	go func() {
 		defer close(s.filled)
 		for ; more; more = it.Next() {
-			s.filter.add(it.Key()[1:])
+			s.filter.add(s.filter.hash(it.Key()[1:]))
 			select {
 			case <-s.closing:
 				_ = it.Close() // frees memory only

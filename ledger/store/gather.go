@@ -24,10 +24,11 @@ type commit struct {
 	next    *quorum.Set // of the epoch that begins after the block; mostly nil
 	meta    []entry     // of the keyspace 0x00
 
-	pages []crypto.Page // that changed
-	undo  undoRecord
-	steps []entry         // versions with entries of their own; nil as a value: forgotten
-	old   []quorum.Height // whose undo records are forgotten
+	pages  []crypto.Page // that changed
+	hashes []uint64      // of the keys of up.Writes, as the filter has them
+	undo   undoRecord
+	steps  []entry         // versions with entries of their own; nil as a value: forgotten
+	old    []quorum.Height // whose undo records are forgotten
 
 	batch     *pebble.Batch
 	key, page []byte // scratch
@@ -124,9 +125,11 @@ func (c *commit) unpatched(p *crypto.Page) ([]byte, error) {
 // replacedState keeps the values that the block replaces.
 func (c *commit) replacedState() {
 	h := c.header.Height
+	c.hashes = make([]uint64, len(c.up.Writes))
 	for i := range c.up.Writes {
 		w := &c.up.Writes[i]
-		old, err := c.s.record(w.Key)
+		c.hashes[i] = c.s.filter.hash(w.Key)
+		old, err := c.s.hashed(c.hashes[i], w.Key)
 		if err != nil {
 			c.fail(err)
 			return

@@ -74,35 +74,78 @@ func TestStepsAreNear(t *testing.T) {
 
 func TestRecordCacheIsBoundedAndPresent(t *testing.T) {
 	c := newRecordCache(10_000)
+	var kept []record
 	for i := range 1000 {
-		key := fmt.Append(nil, i)
-		_, commits, ok := c.get(key)
+		key, hash := fmt.Append(nil, i), uint64(i)
+		_, commits, ok := c.get(hash, key)
 		if ok {
 			t.Fatalf("%s is there before it was put in", key)
 		}
-		c.keep(key, record{value: make([]byte, 50), since: 1}, commits)
-		if _, _, ok := c.get(key); !ok {
+		c.keep(hash, key, record{value: bytes.Repeat(key, 20), since: 1}, commits)
+		r, _, ok := c.get(hash, key)
+		if !ok {
 			t.Fatalf("%s is not kept", key)
 		}
-		bytes := 0
-		for _, half := range []map[string]record{c.young, c.old} {
-			for k, r := range half {
-				bytes += len(k) + len(r.value) + recordOverhead
+		kept = append(kept, r)
+		size := 0
+		for _, x := range []half{c.young, c.old} {
+			size += len(x.at) * recordOverhead
+			for _, slab := range x.slabs {
+				size += cap(slab)
 			}
 		}
-		if bytes > c.limit+1000 {
-			t.Fatalf("%d bytes after %d entries", bytes, i)
+		if size > c.limit+2*c.limit/16 {
+			t.Fatalf("%d bytes after %d entries", size, i)
+		}
+		if _, _, ok := c.get(0, []byte("0")); !ok {
+			t.Fatal("what is used all the time is forgotten")
+		}
+	}
+	if _, _, ok := c.get(1, []byte("1")); ok {
+		t.Error("what is not used is there")
+	}
+	for i, r := range kept { // what was handed out stays
+		if want := bytes.Repeat(fmt.Append(nil, i), 20); !bytes.Equal(r.value, want) {
+			t.Fatalf("%d is %s", i, r.value)
 		}
 	}
 	// What was read before a commit is not kept after it.
-	_, commits, _ := c.get([]byte("k"))
-	c.committed(7, []ledger.Write{{Key: []byte("k"), Value: []byte("new")}, {Key: []byte("gone")}})
-	c.keep([]byte("k"), record{value: []byte("old"), since: 3}, commits)
-	if r, _, ok := c.get([]byte("k")); !ok || !bytes.Equal(r.value, []byte("new")) || r.since != 7 {
+	_, commits, _ := c.get(1, []byte("k"))
+	c.committed(7, []ledger.Write{{Key: []byte("k"), Value: []byte("new")}, {Key: []byte("gone")}, {Key: []byte("none"), Value: []byte{}}}, []uint64{1, 2, 3})
+	c.keep(1, []byte("k"), record{value: []byte("old"), since: 3}, commits)
+	if r, _, ok := c.get(1, []byte("k")); !ok || !bytes.Equal(r.value, []byte("new")) || r.since != 7 {
 		t.Errorf("%+v, %t", r, ok)
 	}
-	if r, _, ok := c.get([]byte("gone")); !ok || r.value != nil {
+	if r, _, ok := c.get(2, []byte("gone")); !ok || r.value != nil {
 		t.Errorf("%+v, %t", r, ok)
+	}
+	if r, _, ok := c.get(3, []byte("none")); !ok || r.value == nil || len(r.value) != 0 {
+		t.Errorf("%+v, %t", r, ok)
+	}
+	c.forget()
+	if _, _, ok := c.get(1, []byte("k")); ok {
+		t.Error("what is forgotten is there")
+	}
+}
+
+// Two keys with one hash are not taken for each other, and neither is what one of them was before.
+func TestRecordCacheCollisions(t *testing.T) {
+	c := newRecordCache(1000)
+	a, b := []byte("a"), []byte("b")
+	commit := func(h quorum.Height, key []byte, value string, hash uint64) {
+		c.committed(h, []ledger.Write{{Key: key, Value: []byte(value)}}, []uint64{hash})
+	}
+	commit(1, a, "was", 5)
+	for c.old.at == nil {
+		commit(2, []byte("x"), "filling", 6)
+	}
+	commit(3, a, "is", 5)
+	commit(4, b, "other", 5)
+	if r, _, ok := c.get(5, a); ok {
+		t.Errorf("%s", r.value)
+	}
+	if r, _, ok := c.get(5, b); !ok || string(r.value) != "other" {
+		t.Errorf("%s, %t", r.value, ok)
 	}
 }
 
@@ -110,18 +153,18 @@ func TestRecordCacheIsBoundedAndPresent(t *testing.T) {
 func TestKeyFilter(t *testing.T) {
 	f := newKeyFilter(2000)
 	for i := range 1000 {
-		f.add(fmt.Appendf(nil, "key %d", i))
+		f.add(f.hash(fmt.Appendf(nil, "key %d", i)))
 	}
-	if !f.mayHold([]byte("anything")) {
+	if !f.mayHold(f.hash([]byte("anything"))) {
 		t.Fatal("a filter that is not filled must not answer")
 	}
 	f.ready.Store(true)
 	wrong := 0
 	for i := range 1000 {
-		if !f.mayHold(fmt.Appendf(nil, "key %d", i)) {
+		if !f.mayHold(f.hash(fmt.Appendf(nil, "key %d", i))) {
 			t.Fatalf("key %d is denied", i)
 		}
-		if f.mayHold(fmt.Appendf(nil, "other %d", i)) {
+		if f.mayHold(f.hash(fmt.Appendf(nil, "other %d", i))) {
 			wrong++
 		}
 	}

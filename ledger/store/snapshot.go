@@ -191,7 +191,7 @@ func (r *Restore) Put(entries []Entry) error {
 		if e.Value == nil {
 			writes[i].Value = []byte{}
 		}
-		r.s.filter.add(e.Key)
+		r.s.filter.add(r.s.filter.hash(e.Key))
 		err = errors.Join(err, batch.Set(stateKey(e.Key), versioned(nil, 0, e.Value), nil))
 	}
 	root, pages, treeErr := crypto.UpdateTree(livePages{r.s, nil}, writes)

@@ -137,7 +137,7 @@ func (c *commit) setState() {
 			c.remove(c.key)
 			continue
 		}
-		c.s.filter.add(w.Key)
+		c.s.filter.add(c.hashes[i])
 		c.setVersion(c.key, w.Value)
 	}
 }
