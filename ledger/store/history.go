@@ -102,9 +102,10 @@ type undoRecord struct {
 func (u *undoRecord) add(kind byte, name []byte, since quorum.Height, data []byte) {
 	u.offsets = append(u.offsets, uint32(len(u.entries)))
 	u.entries = append(u.entries, kind)
-	u.entries = binary.BigEndian.AppendUint32(u.entries, uint32(len(name)))
+	u.entries = binary.AppendUvarint(u.entries, uint64(len(name)))
 	u.entries = append(u.entries, name...)
-	u.entries = versioned(u.entries, since, data)
+	u.entries = binary.AppendUvarint(u.entries, uint64(since))
+	u.entries = append(u.entries, data...)
 }
 
 // size is how many bytes encode writes.
@@ -117,7 +118,7 @@ func (u *undoRecord) size() int {
 }
 
 // encode appends the steps, framed, with the length of that before it:4; the number of versions:4, where each begins:4, and
-// the versions: kind, length of the name:4, name, since:8, bytes.
+// the versions: kind, length of the name:uvarint, name, since:uvarint, bytes.
 func (u *undoRecord) encode(b []byte) []byte {
 	steps := frame(u.steps)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(steps)))
@@ -175,18 +176,30 @@ func (u *undo) at(i int) (replacedVersion, error) {
 	if i+1 < u.len() {
 		to = u.offset(i + 1)
 	}
-	if from+5 > to || to > uint64(len(u.entries)) {
+	if from+1 > to || to > uint64(len(u.entries)) {
 		return replacedVersion{}, errUndo
 	}
-	e := u.entries[from:to]
-	n := uint64(binary.BigEndian.Uint32(e[1:]))
-	if n > uint64(len(e)-5) {
+	v, e := replacedVersion{kind: u.entries[from]}, u.entries[from+1:to]
+	n, size := uvarint(e)
+	if size == 0 || n > uint64(len(e)-size) {
 		return replacedVersion{}, errUndo
 	}
-	v := replacedVersion{kind: e[0], name: e[5 : 5+n]}
-	var err error
-	v.data, v.since, err = splitVersion(e[5+n:])
-	return v, err
+	v.name, e = e[size:uint64(size)+n], e[uint64(size)+n:]
+	since, size := uvarint(e)
+	if size == 0 {
+		return replacedVersion{}, errUndo
+	}
+	v.since, v.data = quorum.Height(since), e[size:]
+	return v, nil
+}
+
+// uvarint reads a number that is written in as few bytes as it can be; size is 0 if there is none.
+func uvarint(b []byte) (n uint64, size int) {
+	n, size = binary.Uvarint(b)
+	if size < 0 || size > 1 && b[size-1] == 0 {
+		return 0, 0
+	}
+	return n, size
 }
 
 // compare tells whether a version comes before that of a name (-1), after it, or is of it.

@@ -73,7 +73,8 @@ const (
 // present ones, and had units in the keys of balances as they were spelled. Version 3 had whole pages at 0x21
 // only, one list of shipments for a lot, and no records of what notices a crowded thing is under. Version 4 had the pages of
 // 0x23 by path alone. Version 5 wrote items, contents, shipments and marks of events as their structs, with their keys in them.
-const schemaVersion = 6
+// Version 6 had numbers of fixed length in 0x23.
+const schemaVersion = 7
 
 const (
 	replacedState = 's'

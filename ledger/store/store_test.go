@@ -137,9 +137,9 @@ func TestOpenRefuses(t *testing.T) {
 		kind    Kind
 		words   []string
 	}{
-		{9, ErrSchema, []string{"schema 9", "up to 6", "newer"}},
-		{1, ErrSchema, []string{"schema 1", "needs 6", "remove the folder"}},
-		{2, ErrSchema, []string{"schema 2", "needs 6", "remove the folder"}},
+		{9, ErrSchema, []string{"schema 9", "up to 7", "newer"}},
+		{1, ErrSchema, []string{"schema 1", "needs 7", "remove the folder"}},
+		{2, ErrSchema, []string{"schema 2", "needs 7", "remove the folder"}},
 		{0, ErrCorrupt, []string{"never existed"}},
 	} {
 		old := vfs.NewMem()
@@ -567,8 +567,8 @@ func TestGoldenKeysAndRecords(t *testing.T) {
 		{fmt.Sprintf("%x", step{since: 258, data: []byte{7}}.encode()), "01" + "0000000000000102" + "07"},
 		{fmt.Sprintf("%x", step{since: 258, key: []byte("k"), data: []byte{7}}.encode()), "02" + "0000000000000102" + "00000001" + "6b" + "07"},
 		{fmt.Sprint(len(someUndo().encode(nil))), fmt.Sprint(someUndo().size())},
-		{fmt.Sprintf("%x", someUndo().encode(nil)), "0000000a" + "00000001" + "000000026b31" + "00000002" + "00000000" + "0000000f" +
-			"70" + "00000001" + "61" + "0000000000000102" + "07" + "73" + "00000001" + "6b" + "0000000000000003" + ""},
+		{fmt.Sprintf("%x", someUndo().encode(nil)), "0000000a" + "00000001" + "000000026b31" + "00000002" + "00000000" + "00000006" +
+			"70" + "01" + "61" + "8202" + "07" + "73" + "01" + "6b" + "03" + ""},
 		{fmt.Sprintf("%x", blockRoots{crypto.Hash{1}, crypto.Hash{2}, crypto.Hash{3}}.encode()), fmt.Sprintf("01%062d02%062d03%062d", 0, 0, 0)},
 		{fmt.Sprint(len(tipRecord{}.encode())), "144"},
 	} {
