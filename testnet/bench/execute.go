@@ -17,6 +17,7 @@ const (
 
 	batchesPerFullBlock = 56 // about 13,000 events, 4 MiB: as full as blocks may be, which they are at the rate to reach
 	timedFullBlocks     = 1
+	followingBlocks     = 4 // that follow each other, so that most of what the database does with one falls into the next
 
 	timedRuns = 5
 )
@@ -73,6 +74,7 @@ func executionRows(dir string, seed uint64, runs int) ([]row, error) {
 		load
 	}{
 		{"execute bulk events, one core, full blocks", "≥ 20,000 /s", load{stocked, false, batchesPerFullBlock, timedFullBlocks}},
+		{"  one after the other, with what the database moves meanwhile", "", load{stocked, false, batchesPerFullBlock, followingBlocks}},
 		{"  blocks of 100 ms", "", load{stocked, false, batchesPerBlock, timedBlocks}},
 		{"  where each thing is commissioned in its block", "", load{whole, false, batchesPerBlock, timedBlocks}},
 		{"  and received when it was shipped", "", load{whole, true, batchesPerBlock, timedBlocks}},
