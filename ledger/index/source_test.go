@@ -54,7 +54,7 @@ func TestManyAtOnce(t *testing.T) {
 			t.Fatal("no item is named")
 		}
 	}
-	for _, n := range []int{0, 1, 2*eventsEach - 1, 2 * eventsEach, len(refs)} {
+	for _, n := range []int{0, 1, fewEvents - 1, fewEvents, 2*eventsEach - 1, 2 * eventsEach, len(refs)} {
 		list, err := x.Events(t.Context(), refs[:n])
 		if err != nil || len(list) != n {
 			t.Fatal(n, len(list), err)
