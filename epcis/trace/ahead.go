@@ -11,6 +11,8 @@ import "slices"
 //  1. What is read ahead is not part of the trace until it is asked for: limits count what is asked for, in the order in
 //     which it is, so that the answer is the same with and without.
 //  2. The line and what was read and not asked for yet are bounded; what does not fit is read when it is asked for.
+//  3. So is what was read for nothing: whoever records events such that the wrong ones are read ahead has at most twice as much
+//     read, and a little, as without.
 const (
 	maxExpected  = 1 << 14 // items in the line
 	itemsAtOnce  = 4096    // the more, the more of them stand together
@@ -27,6 +29,7 @@ type reader struct {
 	next   int
 	refs   map[string][]Ref // of items that were not asked for yet
 	events map[Ref]Recorded // that were not asked for yet
+	wasted int              // items and events that were read and dropped
 }
 
 func newReader(src Source) reader {
@@ -82,6 +85,8 @@ func (h *history) readRefs(key string) ([]Ref, error) {
 			if len(refs) < refsAhead {
 				r.refs[keys[i]] = refs
 				all = append(all, refs...)
+			} else {
+				r.wasted++
 			}
 		}
 		if err := h.readEvents(all, 0); err != nil {
@@ -101,10 +106,11 @@ func (h *history) readRefs(key string) ([]Ref, error) {
 // upcoming takes items out of the line that are to be read with one that is asked for.
 func (h *history) upcoming(key string) []string {
 	r := &h.reader
-	if r.next == len(r.line) {
+	if r.next == len(r.line) || r.wasted > maxUnasked+len(h.items)+len(h.entries) {
 		return nil
 	}
 	if len(r.refs) > maxUnasked {
+		r.wasted += len(r.refs)
 		clear(r.refs)
 	}
 	most := min(itemsAtOnce, h.limits.Nodes, len(r.line)-r.next+1)
@@ -138,6 +144,7 @@ func (h *history) recorded(refs []Ref) (Recorded, error) {
 func (h *history) readEvents(refs []Ref, few int) error {
 	r := &h.reader
 	if len(r.events) > maxUnasked {
+		r.wasted += len(r.events)
 		clear(r.events)
 	}
 	room := max(few, min(eventsAhead, h.limits.Events-len(h.entries)-len(r.events)))

@@ -9,7 +9,7 @@ import (
 )
 
 // graph turns what the walk gathered into the answer, in one order whatever order the walk took.
-func (w *walk) graph(root *item) *Graph {
+func (w *walk) graph(root *item) (*Graph, error) {
 	g := &Graph{
 		Direction: w.dir, Root: root.key, Nodes: make([]Node, len(w.nodes)), Edges: make([]Edge, 0, len(w.edges)), Events: w.events(),
 		Truncated: len(w.reasons) > 0, Reasons: w.reasons, Withdrawn: len(w.withdrawn),
@@ -18,7 +18,9 @@ func (w *walk) graph(root *item) *Graph {
 		return cmp.Or(a.depth-b.depth, strings.Compare(a.item.key, b.item.key))
 	})
 	for i, n := range w.nodes {
-		n.build(&g.Nodes[i])
+		if err := w.build(n, &g.Nodes[i]); err != nil {
+			return nil, err
+		}
 	}
 	for _, l := range w.edges {
 		if w.known(l.from) != nil && w.known(l.to) != nil {
@@ -26,7 +28,7 @@ func (w *walk) graph(root *item) *Graph {
 		}
 	}
 	slices.SortFunc(g.Edges, compareEdges)
-	return g
+	return g, nil
 }
 
 func compareEdges(a, b Edge) int {
@@ -80,7 +82,7 @@ func (e *entry) build() Event {
 	return out
 }
 
-func (n *visited) build(out *Node) {
+func (w *walk) build(n *visited, out *Node) error {
 	*out = Node{
 		ID: n.item.key, Spelling: n.item.id, Kind: n.item.kind, Role: n.role, Class: n.item.class, Lot: n.item.lot,
 		Depth: n.depth, Expanded: n.expanded, Events: make([]Visit, len(n.visits)), Status: StatusUnknown,
@@ -92,17 +94,34 @@ func (n *visited) build(out *Node) {
 	for i := range n.visits {
 		v := &n.visits[i]
 		out.Events[i] = Visit{Event: v.entry.index, Via: v.via}
+		if err := w.look(len(goods.list)); err != nil {
+			return err
+		}
 		goods.apply(v)
 	}
 	if len(n.visits) > 0 {
 		out.FirstMs, out.LastMs = n.visits[0].entry.ms, n.visits[len(n.visits)-1].entry.ms
 	}
 	out.Unbalanced = goods.unbalanced
-	out.Holdings = goods.holdings()
+	var err error
+	if out.Holdings, err = goods.holdings(w.look); err != nil {
+		return err
+	}
 	if len(out.Holdings) > 0 {
 		h := &out.Holdings[0]
 		out.Status, out.Place, out.Party = h.Status, h.Place, h.Party
 	}
+	return nil
+}
+
+// look ticks for going through so many parcels.
+func (w *walk) look(parcels int) error {
+	for range 1 + parcels/64 {
+		if err := w.tick(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *link) build() Edge {

@@ -36,5 +36,5 @@ func ForwardAll(ctx context.Context, src Source, items []string, limits Limits) 
 	if err := w.run(); err != nil {
 		return nil, err
 	}
-	return w.graph(first), nil
+	return w.graph(first)
 }

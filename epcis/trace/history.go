@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"waybill/epcis"
 	"waybill/epcis/gs1"
 )
 
@@ -130,18 +129,36 @@ type history struct {
 	reasons   []string
 	reasoned  map[string]bool
 	listing   uint32 // see marked
+	ticks     uint32 // see tick
+	processes map[string]*process
 	reader    reader
 }
 
 func newHistory(ctx context.Context, src Source, limits Limits) *history {
 	return &history{
 		ctx: ctx, limits: limits, names: spellings{}, entries: map[Ref]*entry{}, items: map[string]*item{}, withdrawn: map[Ref]bool{},
-		reasoned: map[string]bool{}, reader: newReader(src),
+		processes: map[string]*process{}, reasoned: map[string]bool{}, reader: newReader(src),
 	}
 }
 
+// tick is called for every small piece of work, so that what nobody waits for any more ends, whatever the events claim.
+func (h *history) tick() error {
+	if h.ticks++; h.ticks%ticksPerCheck == 0 {
+		return h.ctx.Err()
+	}
+	return nil
+}
+
+const ticksPerCheck = 256
+
+// maxReasons bounds how many reasons are noted: a limit may be met for each of a million things.
+const maxReasons = 100
+
 // truncate notes that a limit was met. A reason is noted once.
 func (h *history) truncate(format string, args ...any) {
+	if len(h.reasons) >= maxReasons {
+		return
+	}
 	reason := fmt.Sprintf(format, args...)
 	if !h.reasoned[reason] {
 		h.reasoned[reason] = true
@@ -270,26 +287,4 @@ func (h *history) describe(it *item) {
 			}
 		}
 	}
-}
-
-// process returns the events that make up one transformation: those with the same transformationID, or the event
-// alone. Section 7.4.6 of EPCIS 2.0: all inputs of all of them go into all outputs.
-func (h *history) process(e *entry) ([]*entry, error) {
-	if e.event.TransformationID == "" {
-		return []*entry{e}, nil
-	}
-	it, err := h.item(Key(e.event.TransformationID))
-	if err != nil {
-		return nil, err
-	}
-	var out []*entry
-	for _, o := range it.entries {
-		if o.event.Type == epcis.TransformationEvent && o.has(it.key, partProcess) {
-			out = append(out, o)
-		}
-	}
-	if !slices.Contains(out, e) { // read before the limit was met
-		out = append(out, e)
-	}
-	return out, nil
 }

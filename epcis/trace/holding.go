@@ -113,6 +113,7 @@ type parcel struct {
 	gln    string // of Place
 	org    string
 	since  *entry
+	gone   bool // see remove
 }
 
 // ledger of parcels: what is known of the parts of one item. Quantities that events take beyond what earlier events put
@@ -223,7 +224,7 @@ func (p *parcels) take(v *visit, what change, q *quantity) []*parcel {
 		}
 		return p.remove(fitting)
 	}
-	var taken []*parcel
+	var taken, gone []*parcel
 	left := &epcis.Measure{Amount: *q.amount, UOM: q.uom}
 	for _, n := range fitting {
 		if left.Amount.Sign() <= 0 {
@@ -237,7 +238,7 @@ func (p *parcels) take(v *visit, what change, q *quantity) []*parcel {
 			continue // what is counted in another way
 		}
 		if rest == nil {
-			taken = append(taken, p.remove([]*parcel{n})...)
+			taken, gone = append(taken, n), append(gone, n)
 		} else {
 			piece := *n
 			piece.amount, piece.UOM = &part.Amount, part.UOM
@@ -250,6 +251,7 @@ func (p *parcels) take(v *visit, what change, q *quantity) []*parcel {
 		}
 		left = &less
 	}
+	p.remove(gone)
 	if left.Amount.Sign() > 0 {
 		taken = append(taken, p.appear(v, what, &quantity{&left.Amount, left.UOM})...)
 	}
@@ -279,7 +281,13 @@ func (p *parcels) appear(v *visit, what change, q *quantity) []*parcel {
 }
 
 func (p *parcels) remove(gone []*parcel) []*parcel {
-	p.list = slices.DeleteFunc(p.list, func(n *parcel) bool { return slices.Contains(gone, n) })
+	for _, n := range gone {
+		n.gone = true
+	}
+	p.list = slices.DeleteFunc(p.list, func(n *parcel) bool { return n.gone })
+	for _, n := range gone {
+		n.gone = false
+	}
 	return gone
 }
 
@@ -335,10 +343,14 @@ func (p *parcels) score(n *parcel, v *visit, what change) int {
 	return s
 }
 
-// holdings merges parcels that differ in nothing but amount. It uses them up.
-func (p *parcels) holdings() []Holding {
+// holdings merges parcels that differ in nothing but amount. It uses them up. Each is held against all that are there, which
+// is told to look.
+func (p *parcels) holdings(look func(parcels int) error) ([]Holding, error) {
 	out := p.list[:0]
 	for _, n := range p.list {
+		if err := look(len(out)); err != nil {
+			return nil, err
+		}
 		same := slices.IndexFunc(out, func(o *parcel) bool { return mergeable(o, n) })
 		if same < 0 {
 			out = append(out, n)
@@ -363,7 +375,7 @@ func (p *parcels) holdings() []Holding {
 		}
 	}
 	slices.SortStableFunc(list, compareHoldings)
-	return list
+	return list, nil
 }
 
 func mergeable(a, b *parcel) bool {

@@ -6,13 +6,17 @@ import "fmt"
 type Limits struct {
 	Nodes  int // items in the graph, default 10,000
 	Depth  int // edges from the root, default 64
-	Events int // distinct events read, default 50,000
+	Events int // distinct events in the graph, default 50,000
+	Edges  int // default 200,000
+	Visits int // events in the histories of all items, default 1,000,000
 }
 
 const (
 	defaultNodes  = 10_000
 	defaultDepth  = 64
 	defaultEvents = 50_000
+	defaultEdges  = 200_000
+	defaultVisits = 1_000_000
 )
 
 func (l Limits) withDefaults() Limits {
@@ -24,6 +28,12 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Events <= 0 {
 		l.Events = defaultEvents
+	}
+	if l.Edges <= 0 {
+		l.Edges = defaultEdges
+	}
+	if l.Visits <= 0 {
+		l.Visits = defaultVisits
 	}
 	return l
 }

@@ -34,6 +34,9 @@ func (h *history) packings(it *item) ([]packing, error) {
 	}
 	p := &packer{item: it, single: it.isSingle()}
 	for _, e := range steps {
+		if err := h.tick(); err != nil {
+			return nil, err
+		}
 		p.step(e)
 	}
 	for _, k := range p.current {
@@ -242,6 +245,9 @@ func (h *history) contents(container *item, w window) ([]packing, error) {
 			return nil, err
 		}
 		for _, k := range all {
+			if err := h.tick(); err != nil {
+				return nil, err
+			}
 			if k.parent != container.key {
 				continue
 			}

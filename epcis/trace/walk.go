@@ -42,7 +42,7 @@ func trace(ctx context.Context, src Source, id string, limits Limits, dir Direct
 	if err := w.run(); err != nil {
 		return nil, err
 	}
-	return w.graph(root), nil
+	return w.graph(root)
 }
 
 func newWalk(ctx context.Context, src Source, limits Limits, dir Direction) *walk {
@@ -117,6 +117,7 @@ type walk struct {
 	queue []task
 	nodes []*visited
 	edges map[edgeKey]*link
+	seen  int // visits of all nodes
 }
 
 // known returns the node of an item, nil if there is none.
@@ -240,12 +241,13 @@ func (w *walk) work(t task) error {
 	if err := w.carry(n, t); err != nil {
 		return err
 	}
+	done := map[*process]bool{} // those of several events
 	for _, e := range n.item.entries {
 		if !t.stretch.holds(e.moment) {
 			continue
 		}
-		n.see(visit{entry: e})
-		if err := w.transformations(n, e); err != nil {
+		w.see(n, visit{entry: e})
+		if err := w.transformations(n, e, done); err != nil {
 			return err
 		}
 	}
@@ -258,12 +260,18 @@ func (w *walk) work(t task) error {
 // fewVisits are looked through without a map.
 const fewVisits = 8
 
-func (n *visited) see(v visit) {
+// see adds an event to the history of a node.
+func (w *walk) see(n *visited, v visit) {
 	key := visitKey{v.entry, v.via}
 	if n.visited != nil && n.visited[key] ||
 		n.visited == nil && slices.ContainsFunc(n.visits, func(o visit) bool { return o.entry == v.entry && o.via == v.via }) {
 		return
 	}
+	if w.seen >= w.limits.Visits {
+		w.truncate("more than %d events in histories: what happened to %s and others is not complete", w.limits.Visits, n.item.key)
+		return
+	}
+	w.seen++
 	n.visits = append(n.visits, v)
 	switch {
 	case n.visited != nil:
@@ -277,7 +285,10 @@ func (n *visited) see(v visit) {
 }
 
 // transformations follows an event in which the item came out of inputs (back) or went into outputs (forward).
-func (w *walk) transformations(n *visited, e *entry) error {
+//
+// The first event of a process is followed to all that is at its other end. Another one adds itself to the same links, whose amounts
+// and ends are then those of the last that names the other item: it need not go through all of them again.
+func (w *walk) transformations(n *visited, e *entry, done map[*process]bool) error {
 	mine, others := w.ends()
 	if !e.has(n.item.key, mine) {
 		return nil
@@ -286,7 +297,21 @@ func (w *walk) transformations(n *visited, e *entry) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range process {
+	if done[process] {
+		for _, o := range process.lastNamed(others) {
+			if o.mention.key == n.item.key {
+				continue
+			}
+			if err := w.transformed(n, e, o.entry, o.mention); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(process.entries) > 1 {
+		done[process] = true
+	}
+	for _, p := range process.entries {
 		w.expect(p, others)
 		for i := range p.in(others) {
 			m := &p.in(others)[i]
@@ -303,6 +328,9 @@ func (w *walk) transformations(n *visited, e *entry) error {
 
 // transformed adds the item at the other end of a transformation: mine names n, other names it.
 func (w *walk) transformed(n *visited, mine, other *entry, m *mention) error {
+	if err := w.tick(); err != nil {
+		return err
+	}
 	t := task{key: m.key, stretch: window{beginning, other.moment}, inside: window{other.moment, other.moment}}
 	from, to, amount := m.key, n.item.key, amountOf(other, m.key, partInput)
 	if w.dir == DirectionForward {
@@ -317,6 +345,9 @@ func (w *walk) transformed(n *visited, mine, other *entry, m *mention) error {
 		start = other
 	}
 	l := w.link(EdgeTransformed, from, to, start.moment)
+	if l == nil {
+		return nil
+	}
 	l.quantity = amount
 	l.endAt = later(mine.moment, other.moment)
 	l.add(mine, other)
@@ -343,6 +374,9 @@ func (w *walk) memberships(n *visited, t task) error {
 }
 
 func (w *walk) member(n *visited, t task, e *entry, other string, isLot bool) error {
+	if err := w.tick(); err != nil {
+		return err
+	}
 	next := task{key: other, stretch: window{e.moment, endless}, inside: never}
 	from, to := n.item.key, other
 	if !isLot {
@@ -358,6 +392,9 @@ func (w *walk) member(n *visited, t task, e *entry, other string, isLot bool) er
 		return err
 	}
 	l := w.link(EdgeMember, from, to, moment{})
+	if l == nil {
+		return nil
+	}
 	if len(l.events) == 0 || e.before(l.startAt) {
 		l.startAt, l.endAt = e.moment, e.moment
 	}
@@ -406,6 +443,9 @@ func (w *walk) carrier(n *visited, inner, k packing, in window, depth int, path 
 	}
 	w.packedLink(k)
 	for _, e := range c.item.entries {
+		if err := w.tick(); err != nil {
+			return err
+		}
 		if !in.holds(e.moment) {
 			continue
 		}
@@ -413,11 +453,11 @@ func (w *walk) carrier(n *visited, inner, k packing, in window, depth int, path 
 		if !mine && e.repacks() {
 			continue // something else was put in or taken out
 		}
-		c.see(visit{entry: e})
+		w.see(c, visit{entry: e})
 		if mine {
 			continue
 		}
-		n.see(visit{entry: e, via: c.item.key, inner: inner.parent, quantity: inner.quantity})
+		w.see(n, visit{entry: e, via: c.item.key, inner: inner.parent, quantity: inner.quantity})
 		if w.dir == DirectionForward && e.has(c.item.key, partInput) {
 			if err := w.consumedWith(c, e); err != nil {
 				return err
@@ -444,7 +484,7 @@ func (w *walk) consumedWith(c *visited, e *entry) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range process {
+	for _, p := range process.entries {
 		for i := range p.in(partOutput) {
 			m := &p.in(partOutput)[i]
 			if m.key == c.item.key {
@@ -459,9 +499,10 @@ func (w *walk) consumedWith(c *visited, e *entry) error {
 }
 
 func (w *walk) packedLink(k packing) {
-	l := w.link(k.kind, k.child, k.parent, k.from)
-	l.endAt, l.quantity = k.to, k.quantity
-	l.add(k.events...)
+	if l := w.link(k.kind, k.child, k.parent, k.from); l != nil {
+		l.endAt, l.quantity = k.to, k.quantity
+		l.add(k.events...)
+	}
 }
 
 // unpack follows the contents of a container.
@@ -489,12 +530,17 @@ func (w *walk) unpack(n *visited, t task) error {
 	return nil
 }
 
+// link is an edge, made if it is not there; nil if the limit is met.
 func (w *walk) link(kind EdgeKind, from, to string, start moment) *link {
 	key := edgeKey{kind, from, to, start.ref}
 	if kind == EdgeTransformed || kind == EdgeMember {
 		key.start = Ref{} // one edge, however many events say it
 	}
 	l := w.edges[key]
+	if l == nil && len(w.edges) >= w.limits.Edges {
+		w.truncate("more than %d links: that from %s to %s and others are left out", w.limits.Edges, from, to)
+		return nil
+	}
 	if l == nil {
 		l = &link{edgeKey: key, startAt: start, endAt: endless}
 		w.edges[key] = l
