@@ -45,6 +45,9 @@ func (x *Index) EventsOf(ctx context.Context, keys []string, limit int) (lists [
 		for ok := from.seek(stems[i]); ok && len(lists[i]) < limit && bytes.HasPrefix(it.Key(), stems[i]); ok = it.Next() {
 			lists[i] = append(lists[i], decodeRef(it.Key()))
 		}
+		if err := it.Error(); err != nil { // which the next look forgets
+			return nil, fail(ErrIO, err, "reading the events of items")
+		}
 	}
 	return lists, nil
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"waybill/crypto"
 	"waybill/epcis/trace"
@@ -126,4 +129,59 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Fatalf("%x:\n%+v, %v\nwant\n%+v, %v", data, got, err, want, wantErr)
 		}
 	})
+}
+
+// A read that fails ends the question, also if the next one would not: a list that is too short is an answer that is wrong.
+func TestEventsOfFailsWithTheDisk(t *testing.T) {
+	c := randomChain(12, 200)
+	mem := vfs.NewMem()
+	open := func(fs vfs.FS) (*pebble.DB, *Index) {
+		db := openDB(t, fs)
+		x, err := New(db, c, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db, x
+	}
+	db, x := open(mem)
+	caughtUp(t, x)
+	if err := errors.Join(db.Flush(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for i := range 40 {
+		keys = append(keys, trace.Key(serial(i)), trace.Key(lot(i)))
+	}
+	failed := 0
+	for n := int32(1); ; n++ {
+		var left atomic.Int32 // reads until one fails; 0: none does
+		db, x := open(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind == errorfs.OpFileReadAt && left.Load() > 0 && left.Add(-1) == 0 {
+				return errorfs.ErrInjected
+			}
+			return nil
+		})))
+		left.Store(n)
+		lists, err := x.EventsOf(t.Context(), keys, 1000)
+		reached := left.Swap(0) == 0
+		want, again := x.EventsOf(t.Context(), keys, 1000)
+		if again != nil {
+			t.Fatal(again)
+		}
+		if err == nil && !slices.EqualFunc(lists, want, slices.Equal) {
+			t.Fatalf("read %d fails, and nobody is told that lists are too short", n)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !reached {
+			break
+		}
+		if failed++; !errors.Is(err, ErrIO) {
+			t.Fatalf("read %d fails: %v", n, err)
+		}
+	}
+	if failed < 3 {
+		t.Errorf("only %d reads failed", failed)
+	}
 }
