@@ -197,7 +197,8 @@ func (u *treeUpdate) spread(depth, i int, b []byte, s *pageShape, ops []treeOp) 
 	}
 	switch all := u.leavesOf(old, had, ops); {
 	case len(all) > 1:
-		c.setFresh(i, u.build(depth+1, all), &u.levels[depth+1].change.top)
+		kid := u.build(depth+1, all)
+		c.setFresh(i, kid, &u.levels[depth+1].change.top)
 	case len(all) == 1 && !(had && old == all[0]):
 		c.setLeaf(i, &all[0])
 	case len(all) == 0 && had:
@@ -243,7 +244,8 @@ func (u *treeUpdate) build(depth int, leaves []TreeLeaf) int32 {
 		if u.path[depth] = hexDigits[i]; end == 1 {
 			c.setLeaf(i, &leaves[0])
 		} else {
-			c.setFresh(i, u.build(depth+1, leaves[:end]), &u.level(depth+1).change.top)
+			kid := u.build(depth+1, leaves[:end])
+			c.setFresh(i, kid, &u.levels[depth+1].change.top)
 		}
 		leaves = leaves[end:]
 	}
