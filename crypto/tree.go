@@ -73,7 +73,7 @@ func treeNode(left, right *Hash) Hash { return sumTwo(TagStateNode, left, right)
 func UpdateTree(r PageReader, writes []TreeWrite) (root Hash, pages []Page, err error) {
 	u := treeUpdate{Tree: NewTree(0), reader: unversioned{r}}
 	u.arena.shift = onceChunkShift
-	root, pages, err = u.run(u.room.treeOps(u.sums, writes))
+	root, pages, err = u.run(u.room.treeOps(writes))
 	for i := range pages {
 		pages[i].Data = bytes.Clone(pages[i].Data) // the caller's, beside nothing else
 	}

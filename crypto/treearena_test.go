@@ -472,7 +472,7 @@ func TestTreeOpsAreSorted(t *testing.T) {
 	for i := range 200_000 { // some of which share four bytes
 		writes = append(writes, TreeWrite{Key: fmt.Append(nil, i), Value: []byte{byte(i)}})
 	}
-	ops := new(opsRoom).treeOps(newSummer(), writes)
+	ops := new(opsRoom).treeOps(writes)
 	shared := 0
 	for i := 1; i < len(ops); i++ {
 		if ops[i-1].compare(&ops[i]) >= 0 {

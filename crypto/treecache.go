@@ -19,7 +19,6 @@ type Tree struct {
 	arena pageArena
 	root  int32
 	now   uint32 // counts updates
-	sums  *summer
 
 	// What an update works with, and what it returned.
 	room   opsRoom
@@ -31,7 +30,7 @@ type Tree struct {
 
 // NewTree returns a tree that keeps pages of at most maxBytes, or none.
 func NewTree(maxBytes int) *Tree {
-	t := &Tree{limit: maxBytes, sums: newSummer()}
+	t := &Tree{limit: maxBytes}
 	t.Forget()
 	return t
 }
@@ -42,7 +41,7 @@ func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeW
 		t.Forget()
 	}
 	u := treeUpdate{Tree: t, reader: r, version: version, base: &root}
-	next, pages, err := u.run(t.room.treeOps(t.sums, writes))
+	next, pages, err := u.run(t.room.treeOps(writes))
 	if err != nil {
 		t.Forget() // some pages are changed, some are not
 		return Hash{}, nil, err
@@ -55,7 +54,7 @@ func (t *Tree) Update(r VersionReader, root Hash, version uint64, writes []TreeW
 func (t *Tree) Forget() {
 	// A chunk of each size would take this much of the limit at most.
 	const share, chunks = 16, pageUnit * maxPageClass * (maxPageClass + 1) / 2
-	*t = Tree{limit: t.limit, now: t.now, sums: t.sums}
+	*t = Tree{limit: t.limit, now: t.now}
 	for t.arena.shift < maxChunkShift && chunks<<(t.arena.shift+1) <= t.limit/share {
 		t.arena.shift++
 	}

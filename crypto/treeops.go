@@ -27,13 +27,13 @@ func (r *opsRoom) bytes() int {
 }
 
 // treeOps hashes writes and sorts them by position. They are good until the next time.
-func (r *opsRoom) treeOps(sums *summer, writes []TreeWrite) []treeOp {
+func (r *opsRoom) treeOps(writes []TreeWrite) []treeOp {
 	hashed, order, ops := resize(&r.hashed, len(writes)), resize(&r.order, len(writes)), resize(&r.ops, len(writes))
 	for i := range writes {
 		w, op := &writes[i], &hashed[i]
-		op.leaf.Key = sums.sum(TagStateKey, w.Key, nil)
+		op.leaf.Key = Sum(TagStateKey, w.Key)
 		if op.delete = w.Value == nil; !op.delete {
-			op.leaf.Value = sums.sum(TagStateValue, w.Value, nil)
+			op.leaf.Value = Sum(TagStateValue, w.Value)
 		}
 		order[i] = uint64(binary.BigEndian.Uint32(op.leaf.Key[:]))<<32 | uint64(i)
 	}

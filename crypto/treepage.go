@@ -40,17 +40,6 @@ type treePage struct {
 	version uint64 // see Page.Was
 }
 
-func (p *treePage) at(i int) treeSlot {
-	s := treeSlot{kind: p.kind[pageSlots-1+i]}
-	switch s.kind {
-	case slotLeaf:
-		s.leaf = p.leaf[i]
-	case slotSubtree:
-		s.hash = p.hash[pageSlots-1+i]
-	}
-	return s
-}
-
 // set changes slot i. The nodes above it are wrong until rehash.
 func (p *treePage) set(i int, s treeSlot) {
 	n := pageSlots - 1 + i

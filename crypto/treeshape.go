@@ -111,11 +111,11 @@ func (s *pageShape) one(n int) int {
 }
 
 // rehash works out the stale nodes of a packed page, the slots of which are right.
-func (s *pageShape) rehash(sums *summer, b []byte, stale uint32) {
+func (s *pageShape) rehash(b []byte, stale uint32) {
 	for stale &= s.many & innerNodes; stale != 0; {
 		n := bits.Len32(stale) - 1
 		stale &^= 1 << n
-		*(*Hash)(b[s.joinAt(n):]) = sums.node(s.hash(b, 2*n+1), s.hash(b, 2*n+2))
+		*(*Hash)(b[s.joinAt(n):]) = treeNode(s.hash(b, 2*n+1), s.hash(b, 2*n+2))
 	}
 }
 
@@ -181,19 +181,19 @@ func (c *pageChange) put(b []byte, i int) int {
 }
 
 // inPlace changes a packed page whose shape stays.
-func (c *pageChange) inPlace(sums *summer, b []byte, s *pageShape) {
+func (c *pageChange) inPlace(b []byte, s *pageShape) {
 	for m := c.mask; m != 0; m &= m - 1 {
 		i := bits.TrailingZeros16(m)
 		if c.put(b[s.slotAt(i):], i); c.leaves>>i&1 == 1 {
-			*(*Hash)(b[s.leafAt(i):]) = sums.leaf(&c.leaf[i])
+			*(*Hash)(b[s.leafAt(i):]) = c.leaf[i].hash()
 		}
 	}
-	s.rehash(sums, b, above(c.mask))
+	s.rehash(b, above(c.mask))
 }
 
 // pack makes, of a packed page of one shape, the one of another. What does not change is copied in runs: a new leaf makes
 // two of the slots, two of the hashes of leaves and some of the nodes.
-func (c *pageChange) pack(sums *summer, to []byte, s *pageShape, from []byte, old *pageShape) {
+func (c *pageChange) pack(to []byte, s *pageShape, from []byte, old *pageShape) {
 	binary.BigEndian.PutUint16(to, s.used)
 	binary.BigEndian.PutUint16(to[2:], s.leaves)
 	at, done := pageHead, pageHead
@@ -211,7 +211,7 @@ func (c *pageChange) pack(sums *summer, to []byte, s *pageShape, from []byte, ol
 		next := old.leafAt(i)
 		at += copy(to[at:], from[done:next])
 		if done = next + HashSize*int(old.leaves>>i&1); s.leaves>>i&1 == 1 {
-			*(*Hash)(to[at:]) = sums.leaf(&c.leaf[i])
+			*(*Hash)(to[at:]) = c.leaf[i].hash()
 			at += HashSize
 		}
 	}
@@ -224,5 +224,5 @@ func (c *pageChange) pack(sums *summer, to []byte, s *pageShape, from []byte, ol
 		at += HashSize * int(s.many>>n&1)
 	}
 	copy(to[at:], from[done:old.size])
-	s.rehash(sums, to, stale)
+	s.rehash(to, stale)
 }

@@ -271,7 +271,7 @@ func (u *treeUpdate) finish(depth int, n int32, b []byte, old *pageShape) slotKi
 		r.note, r.undo = uint32(u.noting<<noteShift|from), uint16(len(notes)-from)
 	}
 	if s.used == old.used && s.leaves == old.leaves {
-		c.inPlace(u.sums, b, &s)
+		c.inPlace(b, &s)
 	} else {
 		b = u.repack(c, n, &s, b, old)
 	}
@@ -296,7 +296,7 @@ func (u *treeUpdate) finish(depth int, n int32, b []byte, old *pageShape) slotKi
 func (u *treeUpdate) repack(c *pageChange, n int32, s *pageShape, b []byte, old *pageShape) []byte {
 	class, was := classOf(s.size), u.arena.nodes[n].class
 	if class == was {
-		c.pack(u.sums, u.packed[:], s, b, old)
+		c.pack(u.packed[:], s, b, old)
 		copy(b, u.packed[:s.size])
 		return b
 	}
@@ -304,7 +304,7 @@ func (u *treeUpdate) repack(c *pageChange, n int32, s *pageShape, b []byte, old 
 		u.arena.give(n) // which leaves b as it is
 	}
 	to := u.arena.take(n, class)
-	c.pack(u.sums, to, s, b, old)
+	c.pack(to, s, b, old)
 	return to
 }
 

@@ -19,7 +19,7 @@ const (
 	defaultHistory       = 1024
 	defaultCacheBytes    = 192 << 20
 	defaultTreeBytes     = 256 << 20
-	defaultRecordBytes   = 128 << 20
+	defaultRecordBytes   = 256 << 20
 	defaultFilterBytes   = 16 << 20
 	defaultMemTableBytes = 128 << 20
 )
@@ -34,7 +34,7 @@ type Options struct {
 	CacheBytes int64
 	// TreeBytes bounds the pages of the state tree that are kept in memory between blocks; 0 means 256 MiB.
 	TreeBytes int
-	// RecordBytes bounds the values of the state that are kept in memory; 0 means 128 MiB.
+	// RecordBytes bounds the values of the state that are kept in memory; 0 means 256 MiB.
 	RecordBytes int
 	// FilterBytes is the size of the filter that knows which keys of the state may exist; 0 means 16 MiB, which is good for
 	// some 15 million keys.
