@@ -31,6 +31,7 @@ type Limits struct {
 	Connections   int     // open at once; more wait to be accepted
 	Requests      int     // being answered at once; more get 503
 	Heavy         int     // of these: captures, queries, traces and proofs
+	Walks         int     // of these: traces, scopes and balances, each of which may hold 32 MiB of events, decoded (see trace.Limits)
 	PerAddress    int     // being answered at once for one client address
 	RatePerSecond float64 // requests per client address (IPv6: per /64); negative: no limit
 	Burst         int     // requests that an address may make at once before the rate counts
@@ -54,6 +55,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Connections, 4096)
 	setDefault(&l.Requests, 512)
 	setDefault(&l.Heavy, 64)
+	setDefault(&l.Walks, 16)
 	setDefault(&l.PerAddress, 256)
 	setDefault(&l.RatePerSecond, 500)
 	setDefault(&l.Burst, 1000)
@@ -75,7 +77,7 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 func (l Limits) validate() error {
-	for _, n := range []int64{l.BodyBytes, l.BodiesBytes, int64(l.AnswerBytes), int64(l.HeaderBytes), int64(l.URLBytes), int64(l.Connections), int64(l.Requests), int64(l.Heavy),
+	for _, n := range []int64{l.BodyBytes, l.BodiesBytes, int64(l.AnswerBytes), int64(l.HeaderBytes), int64(l.URLBytes), int64(l.Connections), int64(l.Requests), int64(l.Heavy), int64(l.Walks),
 		int64(l.PerAddress), int64(l.Burst), int64(l.Addresses), int64(l.HeadTime), int64(l.BodyTime), int64(l.WriteTime),
 		int64(l.IdleTime), int64(l.WaitTime), int64(l.StopTime)} {
 		if n < 0 {

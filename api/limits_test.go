@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -177,6 +178,28 @@ func TestTooManyAtOnce(t *testing.T) {
 	close(leave)
 	if code := <-done; code != 200 {
 		t.Errorf("the first gets %d", code)
+	}
+}
+
+// Questions that walk hold much of what they read: they have places of their own, and leave the others theirs.
+func TestTooManyWalksAtOnce(t *testing.T) {
+	h := newHarness(t, func(c *Config) { c.Limits.Walks = 2 })
+	walks := []string{"/v1/trace/back?item=x", "/v1/trace/forward?item=x", "/v1/scope?item=x", "/v1/recalls/" + strings.Repeat("00", 32) + "/scope", "/v1/massbalance?lot=x"}
+	h.server.walks.take()
+	for _, path := range walks {
+		if code := h.get(path).Code; code == 503 {
+			t.Errorf("%s is refused with one place left: %d", path, code)
+		}
+	}
+	h.server.walks.take()
+	for _, path := range walks {
+		if p := refused(t, h.get(path), ErrBusy); p.Status != 503 || p.RetryAfter == 0 {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+	ok[json.RawMessage](t, h.get("/epcis/v2/events"), 200)
+	if len(h.server.walks) != 2 || len(h.server.heavy) != 0 {
+		t.Errorf("%d and %d places are taken", len(h.server.walks), len(h.server.heavy))
 	}
 }
 

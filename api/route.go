@@ -34,6 +34,7 @@ type route struct {
 	query   bool     // the parameters are those of an EPCIS query, which epcis/query checks
 	body    []string // media types that are read; nil: the request has no body
 	heavy   bool     // costs enough to be bounded separately
+	walks   bool     // and more than that: see Limits.Walks
 	reads   bool     // honours minHeight
 	asOf    bool     // honours height: answers from the state after that block
 	plain   bool     // answers text to whoever asks, whatever they accept
@@ -221,6 +222,12 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, rt *route) (*reply,
 		}
 		req.light = sync.OnceFunc(s.heavy.release)
 		defer req.light()
+	}
+	if rt.walks {
+		if !s.walks.take() {
+			return nil, problem(ErrBusy, "%d traces, scopes and balances are in progress", s.cfg.Limits.Walks).help("Try again in a moment.").retry(1)
+		}
+		defer s.walks.release()
 	}
 	return rt.handle(s, req)
 }

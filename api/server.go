@@ -62,6 +62,7 @@ type Server struct {
 	visitors *visitors
 	all      slots
 	heavy    slots
+	walks    slots
 	bodies   budget
 
 	stopping context.Context // done when Serve is told to stop, so that waiting requests end
@@ -94,7 +95,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, visitors: visitors, keys: newIdempotency(maxIdempotencyKeys),
-		all: make(slots, cfg.Limits.Requests), heavy: make(slots, cfg.Limits.Heavy)}
+		all: make(slots, cfg.Limits.Requests), heavy: make(slots, cfg.Limits.Heavy), walks: make(slots, cfg.Limits.Walks)}
 	s.bodies.give(cfg.Limits.BodiesBytes)
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.mux = s.routes()

@@ -41,8 +41,8 @@ func table() []route {
 		{method: get, pattern: "/v1/transactions/{id}", params: []string{"prove", "wait"}, handle: (*Server).getTransaction},
 		{method: get, pattern: "/v1/items", params: []string{"id", "prove", "limit", "custodian"}, heavy: true, reads: true, asOf: true, handle: (*Server).getItem},
 		{method: get, pattern: "/v1/items/{id...}", params: []string{"prove", "limit", "custodian"}, heavy: true, reads: true, asOf: true, handle: (*Server).getItem},
-		{method: get, pattern: "/v1/trace/back", params: []string{"item", "depth", "nodes"}, heavy: true, reads: true, handle: (*Server).traceBack},
-		{method: get, pattern: "/v1/trace/forward", params: []string{"item", "depth", "nodes"}, heavy: true, reads: true, handle: (*Server).traceForward},
+		{method: get, pattern: "/v1/trace/back", params: []string{"item", "depth", "nodes"}, heavy: true, walks: true, reads: true, handle: (*Server).traceBack},
+		{method: get, pattern: "/v1/trace/forward", params: []string{"item", "depth", "nodes"}, heavy: true, walks: true, reads: true, handle: (*Server).traceForward},
 		{method: get, pattern: "/v1/accounts/{address}", params: []string{"prove"}, reads: true, asOf: true, handle: (*Server).getAccount},
 		{method: get, pattern: "/v1/organisations", params: []string{"after", "limit"}, reads: true, asOf: true, handle: (*Server).listOrganisations},
 		{method: get, pattern: "/v1/organisations/{id}", params: []string{"prove"}, reads: true, asOf: true, handle: (*Server).getOrganisation},
@@ -77,9 +77,9 @@ func rulesTable() []route {
 	}
 	return []route{
 		list("/v1/notices", listNotices, "state", "issuer", "subject"), one("/v1/notices/{notice}", getNotice),
-		{method: http.MethodGet, pattern: "/v1/recalls/{notice}/scope", params: []string{"nodes"}, heavy: true, reads: true, asOf: true, handle: (*Server).getRecallScope},
-		{method: http.MethodGet, pattern: "/v1/scope", params: []string{"item", "nodes"}, heavy: true, reads: true, asOf: true, handle: (*Server).getScope},
-		{method: http.MethodGet, pattern: "/v1/massbalance", params: []string{"lot", "class", "party", "site", "from", "until"}, heavy: true, reads: true, asOf: true, handle: (*Server).massBalance},
+		{method: http.MethodGet, pattern: "/v1/recalls/{notice}/scope", params: []string{"nodes"}, heavy: true, walks: true, reads: true, asOf: true, handle: (*Server).getRecallScope},
+		{method: http.MethodGet, pattern: "/v1/scope", params: []string{"item", "nodes"}, heavy: true, walks: true, reads: true, asOf: true, handle: (*Server).getScope},
+		{method: http.MethodGet, pattern: "/v1/massbalance", params: []string{"lot", "class", "party", "site", "from", "until"}, heavy: true, walks: true, reads: true, asOf: true, handle: (*Server).massBalance},
 		list("/v1/disputes", listDisputes, "state", "party", "shipment"), one("/v1/disputes/{dispute}", getDispute),
 		list("/v1/shipments", listShipments, "state", "from", "to"), one("/v1/shipments/{shipment}", getShipment),
 		list("/v1/balances", listBalances, "party", "lot", "class"),

@@ -19,6 +19,8 @@ const (
 	refsAhead    = 64      // events of an item; one that has more is read alone
 	eventsAtOnce = 1024
 	eventsAhead  = 8 * eventsAtOnce // with the items that are read at once
+	bytesAhead   = 16 << 20         // of events that were read and not asked for: where it is met, no more of them are
+	firstAtOnce  = 64               // events, before it is known how long they are
 	maxUnasked   = 1 << 14          // items, or events, that were read and not asked for
 )
 
@@ -30,6 +32,8 @@ type reader struct {
 	refs   map[string][]Ref // of items that were not asked for yet
 	events map[Ref]Recorded // that were not asked for yet
 	wasted int              // items and events that were read and dropped
+	bytes  int              // of events
+	each   int              // bytes of the longest event so far; 0: none was read
 }
 
 func newReader(src Source) reader {
@@ -134,8 +138,16 @@ func (h *history) recorded(refs []Ref) (Recorded, error) {
 			return Recorded{}, err
 		}
 	}
-	found := r.events[refs[0]]
+	found, read := r.events[refs[0]]
+	if !read {
+		list, err := r.src.Events(h.ctx, refs[:1])
+		if err != nil {
+			return Recorded{}, err
+		}
+		return list[0], nil
+	}
 	delete(r.events, refs[0])
+	r.bytes -= found.Bytes
 	return found, nil
 }
 
@@ -143,9 +155,10 @@ func (h *history) recorded(refs []Ref) (Recorded, error) {
 // too. The first few it reads in any case.
 func (h *history) readEvents(refs []Ref, few int) error {
 	r := &h.reader
-	if len(r.events) > maxUnasked {
+	if len(r.events) > maxUnasked || r.bytes > bytesAhead {
 		r.wasted += len(r.events)
 		clear(r.events)
+		r.bytes = 0
 	}
 	room := max(few, min(eventsAhead, h.limits.Events-len(h.entries)-len(r.events)))
 	wanted := make([]Ref, 0, min(len(refs), room))
@@ -160,14 +173,26 @@ func (h *history) readEvents(refs []Ref, few int) error {
 		}
 	}
 	slices.SortFunc(wanted, Ref.Compare)
-	for refs := range slices.Chunk(wanted, eventsAtOnce) {
+	for len(wanted) > 0 && (few > 0 || r.bytes <= bytesAhead) {
+		refs := wanted[:min(len(wanted), r.atOnce())]
+		wanted, few = wanted[len(refs):], 0
 		list, err := r.src.Events(h.ctx, refs)
 		if err != nil {
 			return err
 		}
 		for i, ref := range refs {
 			r.events[ref] = list[i]
+			r.bytes += list[i].Bytes
+			r.each = max(r.each, list[i].Bytes)
 		}
 	}
 	return nil
+}
+
+// atOnce is how many events are read at once: fewer where there are long ones.
+func (r *reader) atOnce() int {
+	if r.each == 0 {
+		return firstAtOnce
+	}
+	return min(eventsAtOnce, 1+bytesAhead/r.each)
 }

@@ -124,6 +124,7 @@ type history struct {
 	limits    Limits
 	names     spellings
 	entries   map[Ref]*entry
+	bytes     int // of entries, as they are stored
 	items     map[string]*item
 	withdrawn map[Ref]bool
 	reasons   []string
@@ -194,7 +195,7 @@ func (h *history) item(key string) (*item, error) {
 			return nil, err
 		}
 		if e == nil {
-			h.truncate("more than %d events: what happened to %s is not complete", h.limits.Events, key)
+			h.truncate("more than %s: what happened to %s is not complete", h.mostEvents(), key)
 			it.whole = false
 			break
 		}
@@ -206,13 +207,24 @@ func (h *history) item(key string) (*item, error) {
 	return it, nil
 }
 
-// entry reads the first of some events once; nil when the limit is met.
+// full reports whether no other event may be looked at.
+func (h *history) full() bool { return len(h.entries) >= h.limits.Events || h.bytes >= h.limits.Bytes }
+
+// mostEvents says which limit is met.
+func (h *history) mostEvents() string {
+	if len(h.entries) >= h.limits.Events {
+		return fmt.Sprintf("%d events", h.limits.Events)
+	}
+	return fmt.Sprintf("%d bytes of events", h.limits.Bytes)
+}
+
+// entry reads the first of some events once; nil when a limit is met.
 func (h *history) entry(refs []Ref) (*entry, error) {
 	ref := refs[0]
 	if e := h.entries[ref]; e != nil {
 		return e, nil
 	}
-	if len(h.entries) >= h.limits.Events {
+	if h.full() {
 		return nil, nil
 	}
 	r, err := h.recorded(refs)
@@ -221,6 +233,7 @@ func (h *history) entry(refs []Ref) (*entry, error) {
 	}
 	e := newEntry(h.names, ref, r.Event, r.Meta)
 	h.entries[ref] = e
+	h.bytes += r.Bytes
 	return e, nil
 }
 

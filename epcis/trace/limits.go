@@ -6,9 +6,10 @@ import "fmt"
 type Limits struct {
 	Nodes  int // items in the graph, default 10,000
 	Depth  int // edges from the root, default 64
-	Events int // distinct events in the graph, default 50,000
+	Events int // distinct events that are looked at, default 50,000
 	Edges  int // default 200,000
 	Visits int // events in the histories of all items, default 1,000,000
+	Bytes  int // of distinct events as they are stored, beyond which no other is looked at, default 32 MiB
 }
 
 const (
@@ -17,6 +18,7 @@ const (
 	defaultEvents = 50_000
 	defaultEdges  = 200_000
 	defaultVisits = 1_000_000
+	defaultBytes  = 32 << 20
 )
 
 func (l Limits) withDefaults() Limits {
@@ -34,6 +36,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Visits <= 0 {
 		l.Visits = defaultVisits
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = defaultBytes
 	}
 	return l
 }

@@ -59,6 +59,7 @@ type Source interface {
 type Recorded struct {
 	Event *epcis.Event
 	Meta  Meta
+	Bytes int // that the source keeps of it; what it takes in memory is some times that
 }
 
 // EventsOf lists the events of one item, as Source does.

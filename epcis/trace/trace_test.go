@@ -156,7 +156,7 @@ func (w *world) Events(_ context.Context, refs []Ref) ([]Recorded, error) {
 		if i < 0 {
 			return nil, errors.New("no such event")
 		}
-		out[k] = Recorded{w.events[i], w.metas[i]}
+		out[k] = Recorded{Event: w.events[i], Meta: w.metas[i]}
 	}
 	return out, nil
 }

@@ -141,7 +141,7 @@ func (f *finder) scan(take func(query.Found) bool, scanned *int) (more bool, err
 		}
 		*scanned++
 		f.at.timeMs, f.at.ref = pl.timeMs, pl.ref
-		found, err := readRecord(f.r, pl.ref)
+		found, _, err := readRecord(f.r, pl.ref)
 		if err != nil {
 			return false, err
 		}

@@ -141,7 +141,7 @@ func (x *Index) readEvents(ctx context.Context, refs []trace.Ref, out []trace.Re
 		if err != nil {
 			return err
 		}
-		out[i] = recorded(found)
+		out[i] = recorded(found, len(value))
 	}
 	return nil
 }
@@ -151,31 +151,32 @@ const fewEvents = 8
 
 func (x *Index) readFew(refs []trace.Ref, out []trace.Recorded) error {
 	for i, ref := range refs {
-		found, err := readRecord(x.db, ref)
+		found, size, err := readRecord(x.db, ref)
 		if err != nil {
 			return err
 		}
-		out[i] = recorded(found)
+		out[i] = recorded(found, size)
 	}
 	return nil
 }
 
-func recorded(f query.Found) trace.Recorded {
+func recorded(f query.Found, size int) trace.Recorded {
 	m := &f.Meta
-	return trace.Recorded{Event: f.Event, Meta: trace.Meta{Hash: m.Hash, Tx: m.Tx, TimeMs: m.TimeMs, Author: m.Author, Org: m.Org, Flags: m.Flags}}
+	return trace.Recorded{Event: f.Event, Bytes: size, Meta: trace.Meta{Hash: m.Hash, Tx: m.Tx, TimeMs: m.TimeMs, Author: m.Author, Org: m.Org, Flags: m.Flags}}
 }
 
-// readRecord reads one event that a posting leads to.
-func readRecord(r pebble.Reader, ref trace.Ref) (query.Found, error) {
+// readRecord reads one event that a posting leads to, and tells how many bytes are stored of it.
+func readRecord(r pebble.Reader, ref trace.Ref) (query.Found, int, error) {
 	value, closer, err := r.Get(recordKey(ref))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return query.Found{}, absent(ref)
+		return query.Found{}, 0, absent(ref)
 	}
 	if err != nil {
-		return query.Found{}, fail(ErrIO, err, "reading an event")
+		return query.Found{}, 0, fail(ErrIO, err, "reading an event")
 	}
 	defer func() { _ = closer.Close() }() // frees memory only
-	return foundIn(value, ref)
+	found, err := foundIn(value, ref)
+	return found, len(value), err
 }
 
 func absent(ref trace.Ref) error {

@@ -61,7 +61,7 @@ func TestExecutionRows(t *testing.T) {
 		t.Skip("BenchmarkExecute runs the same")
 	}
 	rows, err := executionRows(t.TempDir(), 5, 1)
-	if err != nil || len(rows) != 5 {
+	if err != nil || len(rows) != 6 {
 		t.Fatal(rows, err)
 	}
 }

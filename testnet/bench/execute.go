@@ -15,9 +15,12 @@ const (
 	batchesPerBlock = 8  // about 1,900 events: 100 ms of the rate to reach
 	timedBlocks     = 10 // of one run
 
-	batchesPerFullBlock = 56 // about 13,000 events, 4 MiB: as full as blocks may be, which they are at the rate to reach
+	batchesPerFullBlock = 56 // about 13,000 events, 4 MiB: the most that the parameters allow by default, and that a proposal may carry
 	timedFullBlocks     = 1
 	followingBlocks     = 4 // that follow each other, so that most of what the database does with one falls into the next
+
+	batchesPerProposal = 14 // about 3,300 events, 1 MiB: the most that a node proposes today
+	timedProposals     = 4
 
 	timedRuns = 5
 )
@@ -73,8 +76,9 @@ func executionRows(dir string, seed uint64, runs int) ([]row, error) {
 		what, goal string
 		load
 	}{
-		{"execute bulk events, one core, full blocks", "≥ 20,000 /s", load{stocked, false, batchesPerFullBlock, timedFullBlocks}},
+		{"execute bulk events, one core, blocks of 4 MiB", "≥ 20,000 /s", load{stocked, false, batchesPerFullBlock, timedFullBlocks}},
 		{"  one after the other, with what the database moves meanwhile", "", load{stocked, false, batchesPerFullBlock, followingBlocks}},
+		{"  blocks of 1 MiB, as nodes propose", "", load{stocked, false, batchesPerProposal, timedProposals}},
 		{"  blocks of 100 ms", "", load{stocked, false, batchesPerBlock, timedBlocks}},
 		{"  where each thing is commissioned in its block", "", load{whole, false, batchesPerBlock, timedBlocks}},
 		{"  and received when it was shipped", "", load{whole, true, batchesPerBlock, timedBlocks}},
