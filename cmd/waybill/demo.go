@@ -17,7 +17,7 @@ func (sh *shell) testnetDemo(c *cli.Context) error {
 		return err
 	}
 	return local.Demo(c.Context, local.DemoOptions{
-		Dir: c.String("dir"), Command: os.Args[0], Out: sh.stdout, Exit: endsItself(c, sh.stdin),
+		Dir: c.String("dir"), Command: os.Args[0], Out: sh.stdout, Exit: endsItself(c, sh.stdin), FirstPort: c.Int(firstPortFlag),
 		ShowTrace: func(ctx context.Context, w io.Writer, client *api.Client, g *trace.Graph) error {
 			p := &printer{colour: sh.colour}
 			drawTrace(p, g, newDirectory(ctx, client), false)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,7 +60,18 @@ func takeDown(t *testing.T, work string) {
 func cleanEnvironment(env *testscript.Env) error {
 	env.Setenv("WAYBILL_WALLETS", filepath.Join(env.WorkDir, "wallets"))
 	env.Setenv("WAYBILL_NODE", "http://127.0.0.1:1") // nobody listens there
+	env.Setenv("WAYBILL_TESTNET_FIRST_PORT", strconv.Itoa(ownPorts()))
 	return nil
+}
+
+// ports counts the networks that tests of this package made, several at once.
+var ports atomic.Int32
+
+// ownPorts is where the ports of a network of one's own begin: what another one left free while a node was down, or before it
+// was up, is no port to take.
+func ownPorts() int {
+	const first, each, most = 20_000, 150, 70
+	return first + each*(int(ports.Add(1))%most)
 }
 
 func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {

@@ -51,7 +51,7 @@ func (sh *shell) testnetCommand() *cli.Command {
 					"  and its exit status is 0 only if everything was as it must be.",
 				Flags: []cli.Flag{
 					&cli.BoolFlag{Name: "exit", EnvVars: []string{"EXIT"}, Usage: "take the network down at the end"},
-					&cli.StringFlag{Name: "dir", Value: demoTestnet, Usage: "`FOLDER` of the network; wiped first"},
+					firstPort(), &cli.StringFlag{Name: "dir", Value: demoTestnet, Usage: "`FOLDER` of the network; wiped first"},
 				},
 				Action: sh.testnetDemo,
 			},
@@ -65,7 +65,7 @@ func (sh *shell) testnetCommand() *cli.Command {
 					&cli.Uint64Flag{Name: "epoch-length", Usage: "`BLOCKS` after which the validator set may change (at least 3); it also changes after a minute then, and jail lasts 10 s"},
 					&cli.BoolFlag{Name: "fresh", Usage: "delete the network that is there and make a new one"},
 					&cli.BoolFlag{Name: "detach", Usage: "leave it running in the background"},
-					dir(), outputFlag(),
+					firstPort(), dir(), outputFlag(),
 				},
 				Action: sh.testnetUp,
 			},
@@ -79,6 +79,13 @@ func (sh *shell) testnetCommand() *cli.Command {
 			{Name: "add-node", Usage: "add a full node to a running network", Description: "  waybill testnet add-node", Flags: []cli.Flag{dir(), outputFlag()}, Action: sh.testnetAdd},
 		},
 	}
+}
+
+const firstPortFlag = "first-port"
+
+func firstPort() cli.Flag {
+	return &cli.IntFlag{Name: firstPortFlag, EnvVars: []string{"WAYBILL_TESTNET_FIRST_PORT"}, DefaultText: "anywhere from 20000 to 31999",
+		Usage: "`PORT` from which on a new network takes those that are free; give networks of one machine their own"}
 }
 
 func (sh *shell) testnetUp(c *cli.Context) (err error) {
@@ -141,7 +148,7 @@ func (sh *shell) openOrCreate(c *cli.Context, dir string) (*local.Network, error
 		}
 	}
 	sh.say("Making a network of %d validators and %d full nodes in %s…", c.Int("validators"), c.Int("full"), dir)
-	plan := local.Plan{Dir: dir, Validators: c.Int("validators"), Full: c.Int("full"), Adopt: c.Bool("adopt")}
+	plan := local.Plan{Dir: dir, Validators: c.Int("validators"), Full: c.Int("full"), Adopt: c.Bool("adopt"), FirstPort: c.Int(firstPortFlag)}
 	if length := c.Uint64("epoch-length"); c.IsSet("epoch-length") {
 		plan.Params = func(p *ledger.Params) { p.EpochLength, p.EpochMs, p.JailMs = length, testEpochMs, testJailMs }
 	}

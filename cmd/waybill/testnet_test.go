@@ -137,7 +137,7 @@ func TestHarness(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "net")
-	network, err := local.Create(ctx, local.Plan{Dir: dir, Validators: 4, Full: 1}, local.Options{Program: program})
+	network, err := local.Create(ctx, local.Plan{Dir: dir, Validators: 4, Full: 1, FirstPort: ownPorts()}, local.Options{Program: program})
 	if err != nil {
 		t.Fatal(err)
 	}

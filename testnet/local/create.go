@@ -32,6 +32,7 @@ type Plan struct {
 	Params     func(*ledger.Params) // changes to the parameters; nil: none
 	Faucet     string               // name of the wallet with the money; "" is "faucet"
 	Registrar  string               // name of the wallet that approves prefixes; "" is the faucet
+	FirstPort  int                  // where its nodes' ports are looked for, from 20000 to 31999; 0: anywhere in there
 }
 
 // Money in the smallest unit.
@@ -85,6 +86,9 @@ func (p *Plan) complete() error {
 	if p.Stakes == nil {
 		p.Stakes = defaultStakes(p.Validators)
 	}
+	if p.FirstPort != 0 && (p.FirstPort < firstPort || p.FirstPort >= lastPort) {
+		return fmt.Errorf("%w: the first port is %d; ports of a test network are %d to %d", ErrPlan, p.FirstPort, firstPort, lastPort-1)
+	}
 	if len(p.Stakes) != p.Validators {
 		return fmt.Errorf("%w: %d stakes for %d validators", ErrPlan, len(p.Stakes), p.Validators)
 	}
@@ -106,7 +110,7 @@ func (n *Network) build(ctx context.Context, plan *Plan) error {
 	if err != nil {
 		return err
 	}
-	ports, err := freePorts(2 * (plan.Validators + plan.Full))
+	ports, err := freePorts(plan.FirstPort, 2*(plan.Validators+plan.Full))
 	if err != nil {
 		return err
 	}
@@ -317,7 +321,11 @@ func (n *Network) addNode(ctx context.Context) (int, error) {
 	if i >= maxNodes {
 		return 0, fmt.Errorf("%w: the network has %d nodes already", ErrPlan, i)
 	}
-	ports, err := freePorts(2)
+	last := firstPort // beside those of the other nodes, which nobody else is likely to take while one of them is down
+	for _, node := range m.Nodes {
+		last = max(last, node.PeerPort, node.APIPort)
+	}
+	ports, err := freePorts(last+1, 2)
 	if err != nil {
 		return 0, err
 	}
@@ -344,17 +352,18 @@ const (
 	lastPort  = 32_000
 )
 
-// freePorts finds ports that nobody listens on now.
-func freePorts(count int) ([]int, error) {
+// freePorts finds ports that nobody listens on now, the next ones from first on; 0: from anywhere. A port of a node that is
+// down, or not up yet, looks free to another network, which may take it: who makes several at once gives each its own.
+func freePorts(first, count int) ([]int, error) {
 	out := make([]int, 0, count)
-	port := firstPort + mathrand.IntN(lastPort-firstPort)
-	for range lastPort - firstPort {
+	if first == 0 {
+		first = firstPort + mathrand.IntN(lastPort-firstPort)
+	}
+	for i := range lastPort - firstPort {
 		if len(out) == count {
 			break
 		}
-		if port++; port >= lastPort {
-			port = firstPort
-		}
+		port := firstPort + (first-firstPort+i)%(lastPort-firstPort)
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue // taken

@@ -25,6 +25,8 @@ type DemoOptions struct {
 	ShowTrace func(ctx context.Context, w io.Writer, client *api.Client, g *trace.Graph) error
 	// Exit takes the network down at the end; otherwise it stays up until the context ends.
 	Exit bool
+	// FirstPort is that of the network's Plan.
+	FirstPort int
 }
 
 // The documents of the demonstration: one for each step of a lettuce's way, and three frauds.
@@ -105,7 +107,7 @@ func (d *demo) startNetwork(ctx context.Context) (err error) {
 		stakes[i] = s * stakeUnit
 	}
 	d.net, err = Create(ctx, Plan{
-		Dir: d.opts.Dir, Chain: "lettuce-demo", Validators: len(stakes), Stakes: stakes, Faucet: "treasury", Registrar: "reg",
+		Dir: d.opts.Dir, Chain: "lettuce-demo", Validators: len(stakes), Stakes: stakes, Faucet: "treasury", Registrar: "reg", FirstPort: d.opts.FirstPort,
 		// The documents tell of the last four days.
 		Params: func(p *ledger.Params) { p.LateAfterMs = 7 * 24 * time.Hour.Milliseconds() },
 	}, Options{Program: d.opts.Program})

@@ -3,6 +3,8 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -148,7 +150,7 @@ func TestHold(t *testing.T) {
 }
 
 func TestPorts(t *testing.T) {
-	ports, err := freePorts(20)
+	ports, err := freePorts(0, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,8 +160,38 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// Ports are the next free ones from where one says, over the end of them too.
+func TestPortsFrom(t *testing.T) {
+	var held []int
+	var l net.Listener
+	for tries := 0; l == nil; tries++ { // somebody else may take it meanwhile
+		var err error
+		if held, err = freePorts(0, 1); err == nil {
+			l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", held[0]))
+		}
+		if err != nil && tries == 20 {
+			t.Fatal(err)
+		}
+	}
+	defer l.Close()
+	for _, first := range []int{held[0], firstPort, lastPort - 1, lastPort} {
+		got, err := freePorts(first, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(got, held[0]) || slices.Min(got) < firstPort || slices.Max(got) >= lastPort {
+			t.Errorf("from %d: %v; %d is taken", first, got, held[0])
+		}
+		for i, at := range got {
+			if ahead := (at - first + 2*(lastPort-firstPort)) % (lastPort - firstPort); ahead < i || ahead > 500 {
+				t.Errorf("from %d: %v", first, got)
+			}
+		}
+	}
+}
+
 func TestPlansThatMakeNoNetwork(t *testing.T) {
-	for _, p := range []Plan{{Validators: 0}, {Validators: 1, Full: -1}, {Validators: 60, Full: 10}, {Validators: 2, Stakes: []uint64{1}}} {
+	for _, p := range []Plan{{Validators: 0}, {Validators: 1, Full: -1}, {Validators: 60, Full: 10}, {Validators: 2, Stakes: []uint64{1}}, {Validators: 1, FirstPort: firstPort - 1}, {Validators: 1, FirstPort: lastPort}} {
 		p.Dir = filepath.Join(t.TempDir(), "net")
 		if _, err := Create(context.Background(), p, Options{Program: "/bin/false"}); !errors.Is(err, ErrPlan) {
 			t.Errorf("%+v: %v, not ErrPlan", p, err)
