@@ -177,6 +177,9 @@ func TestEventsOfFailsWithTheDisk(t *testing.T) {
 		if !reached {
 			break
 		}
+		if err == nil {
+			continue // the read was one of the database's own, for its statistics
+		}
 		if failed++; !errors.Is(err, ErrIO) {
 			t.Fatalf("read %d fails: %v", n, err)
 		}
