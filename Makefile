@@ -49,8 +49,8 @@ model: ## the protocol itself in the model checker spin: properties, and seeded 
 	@$(GO) run ./testnet/model
 
 .PHONY: mutants
-mutants: ## seed classical bugs into the code; the tests must notice each within a minute (ONLY=regexp takes some)
-	@$(GO) run ./testnet/mutants $(if $(ONLY),-only '$(ONLY)',)
+mutants: ## seed classical bugs into the code; the tests must notice each within a minute (ONLY=regexp takes some, PART=2/3 the second third)
+	@$(GO) run ./testnet/mutants $(if $(ONLY),-only '$(ONLY)',) $(if $(PART),-part '$(PART)',)
 
 .PHONY: sim
 sim: ## N runs of the simulator from SEED on, or one to see it again (SEED=1 N=100000)

@@ -26,18 +26,19 @@ import (
 
 func main() {
 	only := flag.String("only", "", "run the mutants whose name matches this regular expression")
+	part := flag.String("part", "1/1", "run one part of them: 2/3 is the second of three, each third mutant from the second on")
 	parallel := flag.Int("p", 2, "mutants at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *only, max(1, *parallel)); err != nil {
+	if err := run(ctx, *only, *part, max(1, *parallel)); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string, parallel int) error {
-	pattern, err := regexp.Compile(only)
+func run(ctx context.Context, only, part string, parallel int) error {
+	chosen, err := choose(only, part)
 	if err != nil {
 		return err
 	}
@@ -50,18 +51,31 @@ func run(ctx context.Context, only string, parallel int) error {
 		return err
 	}
 	defer os.RemoveAll(work)
+	b := bench{root: root, work: work, parallel: parallel}
+	b.baseline(ctx, chosen)
+	return b.killAll(ctx, chosen)
+}
+
+// choose returns the mutants of a part whose names match.
+func choose(only, part string) ([]mutant, error) {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return nil, err
+	}
+	var which, parts int
+	if _, err := fmt.Sscanf(part, "%d/%d", &which, &parts); err != nil || which < 1 || which > parts {
+		return nil, fmt.Errorf("%q is no part: 2/3 is the second of three", part)
+	}
 	var chosen []mutant
-	for _, m := range table() {
-		if pattern.MatchString(m.name) {
+	for i, m := range table() {
+		if i%parts == which-1 && pattern.MatchString(m.name) {
 			chosen = append(chosen, m)
 		}
 	}
 	if len(chosen) == 0 {
-		return fmt.Errorf("no mutant matches %q", only)
+		return nil, fmt.Errorf("no mutant of part %s matches %q", part, only)
 	}
-	b := bench{root: root, work: work, parallel: parallel}
-	b.baseline(ctx, chosen)
-	return b.killAll(ctx, chosen)
+	return chosen, nil
 }
 
 // killAll runs the mutants and prints a row for each as it ends.

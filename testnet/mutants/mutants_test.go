@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"os"
@@ -77,5 +78,34 @@ func TestDeepest(t *testing.T) {
 	said := "--- FAIL: TestA (0.01s)\n    --- FAIL: TestA/b (0.00s)\n        --- FAIL: TestA/b/c (0.00s)\n--- FAIL: TestZ (0.00s)\n"
 	if got := deepest(said); got != "TestA/b/c" {
 		t.Errorf("first failing test: %q", got)
+	}
+}
+
+// Every mutant is in one part.
+func TestParts(t *testing.T) {
+	for _, parts := range []int{1, 3, 7} {
+		seen := map[string]int{}
+		for which := range parts {
+			chosen, err := choose("", fmt.Sprintf("%d/%d", which+1, parts))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range chosen {
+				seen[m.name]++
+			}
+		}
+		for _, m := range table() {
+			if seen[m.name] != 1 {
+				t.Errorf("%s is in %d of %d parts", m.name, seen[m.name], parts)
+			}
+		}
+	}
+	for _, bad := range []string{"", "0/3", "4/3", "1", "x/y", "1/0"} {
+		if _, err := choose("", bad); err == nil {
+			t.Errorf("%q is a part", bad)
+		}
+	}
+	if _, err := choose("no such mutant", "1/1"); err == nil {
+		t.Error("a pattern that matches nothing is no error")
 	}
 }
