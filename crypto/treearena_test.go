@@ -2,6 +2,7 @@ package crypto
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -485,4 +486,43 @@ func TestTreeOpsAreSorted(t *testing.T) {
 	if shared == 0 {
 		t.Error("no two share four bytes")
 	}
+}
+
+// encode is the plain form of what pages are stored as: it writes the bitmap of slots that are not empty, the bitmap of those that are leaves (16 bits each, slot 0 is
+// the lowest bit), then the slots in order: 64 bytes of a leaf or 32 of a hash. The page that does not exist is nil.
+func (p *treePage) encode() []byte {
+	var used, leaves uint16
+	size := pageHead
+	for i := range pageSlots {
+		switch p.kind[pageSlots-1+i] {
+		case slotLeaf:
+			used, leaves = used|1<<i, leaves|1<<i
+			size += 2 * HashSize
+		case slotSubtree:
+			used |= 1 << i
+			size += HashSize
+		}
+	}
+	if used == 0 {
+		return nil
+	}
+	b := make([]byte, 0, size)
+	b = binary.BigEndian.AppendUint16(b, used)
+	b = binary.BigEndian.AppendUint16(b, leaves)
+	for i := range pageSlots {
+		b = p.appendSlot(b, i)
+	}
+	return b
+}
+
+// appendSlot writes what slot i holds: 64 bytes of a leaf, 32 of a hash, nothing if it is empty.
+func (p *treePage) appendSlot(b []byte, i int) []byte {
+	switch n := pageSlots - 1 + i; p.kind[n] {
+	case slotLeaf:
+		b = append(b, p.leaf[i].Key[:]...)
+		b = append(b, p.leaf[i].Value[:]...)
+	case slotSubtree:
+		b = append(b, p.hash[n][:]...)
+	}
+	return b
 }

@@ -114,47 +114,9 @@ func (p *treePage) below(n int) TreeLeaf {
 	return p.leaf[n-(pageSlots-1)]
 }
 
-// encode writes the bitmap of slots that are not empty, the bitmap of those that are leaves (16 bits each, slot 0 is
-// the lowest bit), then the slots in order: 64 bytes of a leaf or 32 of a hash. The page that does not exist is nil.
-func (p *treePage) encode() []byte {
-	var used, leaves uint16
-	size := pageHead
-	for i := range pageSlots {
-		switch p.kind[pageSlots-1+i] {
-		case slotLeaf:
-			used, leaves = used|1<<i, leaves|1<<i
-			size += 2 * HashSize
-		case slotSubtree:
-			used |= 1 << i
-			size += HashSize
-		}
-	}
-	if used == 0 {
-		return nil
-	}
-	b := make([]byte, 0, size)
-	b = binary.BigEndian.AppendUint16(b, used)
-	b = binary.BigEndian.AppendUint16(b, leaves)
-	for i := range pageSlots {
-		b = p.appendSlot(b, i)
-	}
-	return b
-}
-
-// appendSlot writes what slot i holds: 64 bytes of a leaf, 32 of a hash, nothing if it is empty.
-func (p *treePage) appendSlot(b []byte, i int) []byte {
-	switch n := pageSlots - 1 + i; p.kind[n] {
-	case slotLeaf:
-		b = append(b, p.leaf[i].Key[:]...)
-		b = append(b, p.leaf[i].Value[:]...)
-	case slotSubtree:
-		b = append(b, p.hash[n][:]...)
-	}
-	return b
-}
-
-// decodeTreePage reads exactly what encode makes for a page at path into p, which is zero; nil data is the page that does
-// not exist.
+// decodeTreePage reads a stored page: the bitmap of slots that are not empty, the bitmap of those that are leaves (16 bits each,
+// slot 0 is the lowest bit), then the slots in order, 64 bytes of a leaf or 32 of a hash. It goes into p, which is zero, and must
+// be what the page at path may be; nil data is the page that does not exist.
 func decodeTreePage(path PagePath, data []byte, p *treePage) error {
 	if data == nil {
 		return nil
@@ -198,30 +160,13 @@ func decodeTreePage(path PagePath, data []byte, p *treePage) error {
 // UndoPage returns what the page at path was before the update that made it data, given [Page.Undo] of that update. The
 // error is of kind ErrPage.
 func UndoPage(path PagePath, data, undo []byte) ([]byte, error) {
-	var p treePage
-	if err := decodeTreePage(path, data, &p); err != nil {
+	if err := decodeTreePage(path, data, new(treePage)); err != nil {
 		return nil, err
 	}
-	u, err := parsePatch(undo)
+	whole, err := JoinPatches(nil, append([]byte(WholePatch), data...), undo)
 	if err != nil {
 		return nil, err
 	}
-	rest := u.slots
-	for i := range pageSlots {
-		s := treeSlot{}
-		switch {
-		case u.mask>>i&1 == 0:
-			continue
-		case u.leaves>>i&1 == 1:
-			s.kind = slotLeaf
-			rest = rest[copy(s.leaf.Key[:], rest):]
-			rest = rest[copy(s.leaf.Value[:], rest):]
-		case u.used>>i&1 == 1:
-			s.kind = slotSubtree
-			rest = rest[copy(s.hash[:], rest):]
-		}
-		p.set(i, s)
-	}
-	before := p.encode()
+	before := whole[len(WholePatch):]
 	return before, decodeTreePage(path, before, new(treePage)) // leaves where they belong, not too few
 }

@@ -324,7 +324,7 @@ func (w *undoWriter) balance(s *slot) {
 
 func (w *undoWriter) contents(id string, s *slot) {
 	was, _ := under[Contents](w.e.o, s)
-	is := onTop[Contents](s)
+	is := asPut[Contents](s)
 	w.kind(noteContents)
 	w.text(id)
 	w.texts(missingFrom(was.Items, is.Items))
@@ -333,8 +333,8 @@ func (w *undoWriter) contents(id string, s *slot) {
 	w.packed(missingPacked(is.Quantities, was.Quantities))
 }
 
-// onTop is the record that the event put, zero if it deleted it.
-func onTop[T any](s *slot) T {
+// asPut is the record that the event put, zero if it deleted it.
+func asPut[T any](s *slot) T {
 	if rec := as[T](s.top().rec); rec != nil {
 		return *rec
 	}
@@ -376,7 +376,7 @@ func missingFrom(list, other []string) []string {
 
 func (w *undoWriter) transit(s *slot) {
 	was, _ := under[Transit](w.e.o, s)
-	is := onTop[Transit](s)
+	is := asPut[Transit](s)
 	var added []string
 	for _, x := range is.Shipments {
 		if !slices.Contains(was.Shipments, x) {
@@ -404,7 +404,7 @@ func (w *undoWriter) transit(s *slot) {
 // what came to either since might have been taken out of this shipment.
 func (w *undoWriter) arrivals(s *slot) {
 	was, _ := under[Shipment](w.e.o, s)
-	is := onTop[Shipment](s)
+	is := asPut[Shipment](s)
 	for _, q := range missingPacked(was.Quantities, is.Quantities) {
 		for _, who := range []crypto.Address{is.From, is.To} {
 			key := BalanceKey(q.Lot, who, q.Unit, Available)
@@ -420,7 +420,7 @@ func (w *undoWriter) arrivals(s *slot) {
 // would have been another matter.
 func (w *undoWriter) clears(s *slot) {
 	was, _ := under[Associations](w.e.o, s)
-	is := onTop[Associations](s)
+	is := asPut[Associations](s)
 	var parents []string
 	for _, a := range slices.Concat(was.Intervals, is.Intervals) {
 		if slices.Contains(was.Intervals, a) != slices.Contains(is.Intervals, a) && !slices.Contains(parents, a.Parent) {
